@@ -1,0 +1,1 @@
+"""The data model: schema, sequences, reading and writing, encodings, constraints, splits."""

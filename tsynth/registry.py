@@ -1,0 +1,76 @@
+"""What can be plugged in: generators and scores by name, with entry points for other packages.
+
+A name is looked up first among the lines below, then among the entry points `tsynth.generators` and
+`tsynth.scores`; the module behind it is imported only when the name is used.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from tsynth.errors import UsageError
+
+__all__ = ["GENERATORS", "SCORES", "find", "names"]
+
+GENERATORS = {
+    "block_bootstrap": "tsynth.generators.statistical.block_bootstrap:BlockBootstrap",
+    "markov_renewal": "tsynth.generators.point_process.markov_renewal:MarkovRenewal",
+}
+SCORES = {
+    "marginals": "tsynth.scores.marginals:Marginals",
+    "pairs": "tsynth.scores.pairs:Pairs",
+    "lengths": "tsynth.scores.lengths:Lengths",
+    "gaps": "tsynth.scores.gaps:Gaps",
+    "autocorrelation": "tsynth.scores.autocorrelation:Autocorrelation",
+    "transitions": "tsynth.scores.transitions:Transitions",
+    "calendar": "tsynth.scores.calendar:Calendar",
+    "time_goes_back": "tsynth.scores.time_goes_back:TimeGoesBack",
+    "constraints": "tsynth.scores.constraints:ConstraintsHeld",
+    "classifier_entities": "tsynth.scores.classifier:ClassifierEntities",
+    "classifier_rows": "tsynth.scores.classifier:ClassifierRows",
+    "utility": "tsynth.scores.utility:Utility",
+    "exact_rows": "tsynth.scores.copies:ExactRows",
+    "exact_runs": "tsynth.scores.copies:ExactRuns",
+    "nearest": "tsynth.scores.copies:Nearest",
+}
+
+_KINDS: dict[str, dict[str, str]] = {"generators": GENERATORS, "scores": SCORES}
+
+
+@cache
+def _plugged(kind: str) -> dict[str, str]:
+    """Names that installed packages add, in the order of their distributions."""
+    return {point.name: point.value for point in entry_points(group=f"tsynth.{kind}")}
+
+
+def names(kind: str) -> list[str]:
+    """All names of a kind ("generators", "scores"), our own first, then those of plug-ins."""
+    own = _KINDS[kind]
+    return [*own, *(name for name in _plugged(kind) if name not in own)]
+
+
+def find(kind: str, name: str) -> Any:
+    """The class behind a name.
+
+    Parameters
+    ----------
+    kind : {"generators", "scores"}
+    name : str
+
+    Returns
+    -------
+    type
+
+    Raises
+    ------
+    UsageError
+        The name is not known; the message lists those that are.
+    """
+    target = _KINDS[kind].get(name) or _plugged(kind).get(name)
+    if target is None:
+        raise UsageError(f"no {kind[:-1]} is called {name!r}", fix="choose one of " + ", ".join(names(kind)))
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
