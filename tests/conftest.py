@@ -1,4 +1,4 @@
-"""What every test may use: the folder of real data, the source tree, a browser; and the Hypothesis profile."""
+"""What every test may use: the folder of real data, the source tree, a browser; Hypothesis' profile."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ def _data_folder() -> Path:
 
 def _no_data() -> str | None:
     folder = _data_folder()
-    return (
-        None if folder.is_dir() else f"no real data: {folder} is missing (TSYNTH_DATA names another folder)"
-    )
+    return None if folder.is_dir() else f"no real data: {folder} is missing (TSYNTH_DATA names another)"
 
 
 def _no_source() -> str | None:
@@ -77,7 +75,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
-    """The root of the source tree; a test that asks for it is skipped where only an installed wheel is there."""
+    """The root of the source tree; a test that asks for it is skipped where only a wheel is installed."""
     if reason := _no_source():
         pytest.skip(reason)
     return ROOT
