@@ -34,11 +34,8 @@ def installed() -> dict[str, str]:
 def brought_by_torch() -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
-        subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed"]
-            + ["--report", str(report), TORCH],
-            check=True,
-        )
+        command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed"]
+        subprocess.run([*command, "--report", str(report), TORCH], check=True)
         found = json.loads(report.read_text())["install"]
     named = {entry["metadata"]["name"].lower(): entry["metadata"]["version"] for entry in found}
     return {name: named[name] for name in WITH_TORCH if name in named}

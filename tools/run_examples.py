@@ -1,4 +1,4 @@
-"""Run every examples/*.py in an empty folder of its own, warnings as errors; show the output of those that fail."""
+"""Run every examples/*.py in an empty folder of its own, warnings as errors; show what failed and why."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ def main() -> int:
                 text=True,
                 check=False,
             )
-        print(
-            f"{script.name}: {'ends well' if done.returncode == 0 else f'exit {done.returncode}'}", flush=True
-        )
+        ending = f"exit {done.returncode}" if done.returncode else "ends well"
+        print(f"{script.name}: {ending}", flush=True)
         if done.returncode:
             failed.append(script.name)
             print(done.stdout)

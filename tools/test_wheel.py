@@ -1,7 +1,7 @@
 """Build the wheel (through the source archive), install it in a fresh environment, and test it there.
 
-First as a user has it, with the core dependencies alone; then with the quick tests, copied away so that the source
-tree is out of reach. Works on every system; `python tools/test_wheel.py [PYTEST ARGUMENT...]`.
+First as a user has it, with the core dependencies alone; then with the quick tests, copied away so that the
+source tree is out of reach. Works on every system: `python tools/test_wheel.py [PYTEST ARGUMENT...]`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = "not slow and not needs_data and not browser and not source"
-# What a user without a frame library sees: the package imports, the command answers, no frame library came along.
+# What a user without a frame library sees: the package imports, and no frame library came along.
 CORE_ALONE = """
 import importlib.util, sys
 import tsynth
