@@ -1,0 +1,141 @@
+"""What a score is: one question, answered as a gap (0 is perfect, lower is better)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from tsynth.data.sequences import Sequences
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tsynth.data.streams import Streams
+
+__all__ = ["Detail", "Group", "Result", "Score"]
+
+Group = Literal["fidelity", "structure", "utility", "privacy"]
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One part of a score: a column, a pair, a code, a rule.
+
+    Parameters
+    ----------
+    label : str
+        What part, as the reader names it ("amount", "type x operation").
+    value : float
+        The gap of the synthetic rows on this part.
+    floor : float, optional
+        What held-out real data score on it.
+    sentence : str
+        The gap in plain words, with the real and the synthetic number.
+    """
+
+    label: str
+    value: float
+    floor: float | None = None
+    sentence: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A score's answer beside its references.
+
+    Parameters
+    ----------
+    name, title, question, group : str
+        The score's registry name, its heading, the question it answers, and under which question it is shown.
+    status : {"ok", "cannot say"}
+    reason : str
+        Why it cannot say.
+    value : float, optional
+        Gap of the synthetic rows to the reference half of the holdout.
+    floor : float, optional
+        Gap of the control half, which is real: what noise alone scores.
+    copied : float, optional
+        Gap of a sample of the training rows: what copying scores.
+    interval : (float, float), optional
+        95 % interval of value - floor over entities.
+    interval_by : str
+        How the interval was made, in a clause.
+    verdict : str
+        A plain sentence.
+    details : tuple of Detail
+        Parts, worst first.
+    curve : dict
+        Numbers behind a picture, JSON types only.
+    counts_as_fidelity : bool
+        Whether it enters `Report.times_floor`.
+    """
+
+    name: str
+    title: str
+    question: str
+    group: Group
+    status: Literal["ok", "cannot say"] = "ok"
+    reason: str = ""
+    value: float | None = None
+    floor: float | None = None
+    copied: float | None = None
+    interval: tuple[float, float] | None = None
+    interval_by: str = ""
+    verdict: str = ""
+    details: tuple[Detail, ...] = ()
+    curve: dict[str, Any] = field(default_factory=dict)
+    counts_as_fidelity: bool = False
+
+
+class Score:
+    """Base of all scores. A leaf has a few class attributes, `prepare` and `value`; the harness does the rest.
+
+    `prepare` does what is dear, once for each candidate: summaries, fitted models, out-of-fold predictions, an
+    entry an entity. `value` is cheap and is asked again and again with other weights of the entities, because the
+    interval is a bootstrap that re-weights and refits nothing.
+
+    The harness calls with candidate = synthetic (`value`), the control half of the holdout (`floor`) and a sample
+    of train (`copied`), all cut to the same number of entities.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    question: ClassVar[str]
+    group: ClassVar[Group]
+    standard: ClassVar[bool] = True
+    counts_as_fidelity: ClassVar[bool] = False
+    needs_holdout: ClassVar[bool] = False
+    interval_by: ClassVar[Literal["bootstrap", "halvings"]] = "bootstrap"
+    cannot_see: ClassVar[tuple[str, ...]] = ()
+
+    def cannot(self, train: Sequences, reference: Sequences | None, candidate: Sequences) -> str | None:
+        """Why this score has nothing to say about such data, in a clause; None where it has."""
+        return None
+
+    def prepare(self, train: Sequences, reference: Sequences, candidate: Sequences, streams: Streams) -> Any:
+        """The dear part: anything that `value` reads."""
+        raise NotImplementedError
+
+    def value(
+        self,
+        prepared: Any,
+        reference_weights: NDArray[np.float64],
+        candidate_weights: NDArray[np.float64],
+    ) -> float:
+        """The gap under weights of the entities, (entities of reference,) and (entities of candidate,)."""
+        raise NotImplementedError
+
+    def details(self, prepared: Any) -> list[Detail]:
+        """Parts of the gap, worst first, with sentences; their floors are filled in by the harness by label."""
+        return []
+
+    def curve(self, prepared: Any) -> dict[str, Any]:
+        """Numbers behind a picture; JSON types only. Curves of real rows use cells of at least 10 entities."""
+        return {}
+
+    def verdict(self, result: Result) -> str:
+        """A plain sentence on the result; the default compares value with floor and interval."""
+        from tsynth.scores.verdicts import against_floor
+
+        return against_floor(result)
