@@ -29,19 +29,20 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]: ...
 def compiled(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """Compile a loop with numba, keep the machine code on disk, release the GIL while it runs.
 
-    Use it bare (``@compiled``) or with numba's options (``@compiled(fastmath=True)``). Division by zero gives inf
-    or NaN, as in numpy. The plain Python function stays at ``.py_func``, so that tests can compare the two.
+    Use it bare (``@compiled``) or with numba's options (``@compiled(fastmath=True)``). Division by zero gives
+    inf or NaN, as in numpy. The plain Python function stays at ``.py_func``, so tests can compare the two.
 
-    Where the folder of the machine code cannot be written (a read-only install and home, a full disk), the loop is
-    compiled in memory instead and one `CacheWarning` is given a process; ``NUMBA_CACHE_DIR`` names another folder.
+    Where the folder of the machine code cannot be written (a read-only install and home, a full disk), the
+    loop is compiled in memory instead and one `CacheWarning` is given a process; ``NUMBA_CACHE_DIR`` names
+    another folder.
 
     Notes
     -----
-    The cache of a loop is renewed when *its own* file changes. One who edits a loop that other files call (say
-    `compiled/random.py`) must also delete the ``*.nbi`` files under ``__pycache__``.
+    The cache of a loop is renewed when *its own* file changes. One who edits a loop that other files call
+    (say `compiled/random.py`) must also delete the ``*.nbi`` files under ``__pycache__``.
     """
     if function is None:
-        return lambda loop: compiled(loop, **options)  # type: ignore[call-overload]
+        return lambda loop: compiled(loop, **options)
     options = {"nogil": True, "error_model": "numpy", **options}
     try:
         loop = numba.njit(cache=True, **options)(function)

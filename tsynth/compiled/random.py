@@ -1,13 +1,14 @@
 """Random numbers inside compiled loops: one xoshiro256++ stream an entity, in a uint64[4] array.
 
-`start` fills the array from a key and an entity number by one block of Threefry-4x64, a bijection in the entity
-number, so no two entities share a state and neighbours have nothing in common. All draws then advance the array.
+`start` fills the array from a key and an entity number by one block of Threefry-4x64, a bijection in the
+entity number, so no two entities share a state and neighbours have nothing in common. All draws then advance
+the array.
 
 References
 ----------
 Blackman, Vigna (2021), Scrambled linear pseudorandom number generators, ACM TOMS 47(4); C code at
 https://prng.di.unimi.it/xoshiro256plusplus.c.
-Salmon, Moraes, Dror, Shaw (2011), Parallel random numbers: as easy as 1, 2, 3, SC'11 (Threefry-4x64, 20 rounds).
+Salmon, Moraes, Dror, Shaw (2011), Parallel random numbers: as easy as 1, 2, 3, SC'11 (Threefry-4x64-20).
 Marsaglia, Tsang (2000), The ziggurat method for generating random variables, J. Stat. Software 5(8).
 Marsaglia, Tsang (2000), A simple method for generating gamma variables, ACM TOMS 26(3).
 Hörmann (1993), The transformed rejection method for generating Poisson random variables, Insurance 12(1).
@@ -42,7 +43,7 @@ __all__ = [
 
 _u = np.uint64
 _PARITY = _u(0x1BD11BDAA9FC1A22)  # Skein's key-schedule constant
-_U0, _U11, _U12, _U17, _U23, _U32, _U41, _U45, _U19 = map(_u, (0, 11, 12, 17, 23, 32, 41, 45, 19))
+_U0, _U11, _U12, _U17, _U19, _U23, _U32, _U41, _U45 = map(_u, (0, 11, 12, 17, 19, 23, 32, 41, 45))
 _BYTE, _LOW = _u(0xFF), _u(0xFFFFFFFF)
 _HALF_53, _HALF_52 = 2.0**-53, 2.0**-52
 
@@ -69,8 +70,10 @@ def _four_rounds(x0, x1, x2, x3, r0, r1, r2, r3, r4, r5, r6, r7):
 
 @compiled
 def start_call(state, key, entity, call):
-    """Fill `state` for call number `call` of entity `entity` under `key`: Threefry-4x64-20 of the counter
-    (entity, call, 0, 0) under the key (key, 0, 0, 0), Salmon et al. (2011), section 3.2."""
+    """Fill `state` (uint64[4]) for call number `call` of entity number `entity` under the uint64 `key`.
+
+    Threefry-4x64-20 of the counter (entity, call, 0, 0) under the key (key, 0, 0, 0). `start` is call 0.
+    """
     k0 = _u(key)
     k1 = k2 = k3 = _U0
     k4 = _PARITY ^ k0
@@ -91,7 +94,7 @@ def start_call(state, key, entity, call):
 def start(state, key, entity):
     """Fill `state` (uint64[4]) for entity number `entity` under the uint64 `key`.
 
-    A loop that draws for many entities calls it once an entity with one `state` that it made outside the loop.
+    A loop over many entities calls it once an entity, with one `state` that it made outside the loop.
     """
     start_call(state, key, entity, 0)
 
@@ -132,8 +135,8 @@ def ziggurat(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Edges x[0..256] and heights f(x) of 256 layers of equal area under a falling density with f(0) = 1.
 
-    Marsaglia and Tsang's recursion x[i + 1] = f^-1(v / x[i] + f(x[i])) with v = r f(r) + area of the tail; r is
-    the root of "the last layer ends at 0", found by bisection.
+    Marsaglia and Tsang's recursion x[i + 1] = f^-1(v / x[i] + f(x[i])) with v = r f(r) + area of the tail; r
+    is the root of "the last layer ends at 0", found by bisection.
     """
 
     def edges(r: float) -> tuple[list[float], float]:
@@ -156,7 +159,9 @@ def ziggurat(
     return x, np.array([density(a) for a in x])
 
 
-EXPONENTIAL_X, EXPONENTIAL_F = ziggurat(lambda x: math.exp(-x), lambda y: -math.log(y), lambda r: math.exp(-r))
+EXPONENTIAL_X, EXPONENTIAL_F = ziggurat(
+    lambda x: math.exp(-x), lambda y: -math.log(y), lambda r: math.exp(-r)
+)
 NORMAL_X, NORMAL_F = ziggurat(
     lambda x: math.exp(-x * x / 2),
     lambda y: math.sqrt(-2 * math.log(y)),
@@ -167,7 +172,7 @@ _EXPONENTIAL_R, _NORMAL_R = float(EXPONENTIAL_X[1]), float(NORMAL_X[1])
 
 @compiled
 def exponential(state):
-    """Exponential with mean 1, never 0; the layer comes from the low byte, the place in it from the high bits."""
+    """Exponential with mean 1, never 0; the low byte is the layer, the high bits the place in it."""
     origin = 0.0
     while True:
         word = next_word(state)
@@ -228,7 +233,7 @@ def integer(state, n):
 
 @compiled
 def gamma(state, shape):
-    """Gamma with this shape and scale 1 (Marsaglia and Tsang; below 1 by Gamma(a) = Gamma(a + 1) U**(1/a))."""
+    """Gamma with this shape and scale 1 (below 1 by Gamma(a) = Gamma(a + 1) U**(1/a))."""
     boost = 1.0
     if shape < 1.0:
         boost = math.exp(-exponential(state) / shape)
