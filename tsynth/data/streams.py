@@ -83,7 +83,7 @@ class Streams:
     Attributes
     ----------
     key : uint64
-        Key for `tsynth.compiled.random.start`. A compiled loop that uses it has draws of its own, unlike those
+        Key for `tsynth.compiled.random.start`. A compiled loop that uses it has its own draws, unlike those
         of the methods below, and the same at each call: give each loop a purpose of its own.
     entities : int64 array, (n,)
     seed : int
