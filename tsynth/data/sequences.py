@@ -20,7 +20,7 @@ from tsynth.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["EventView", "Note", "Sequences"]
+__all__ = ["EventView", "Note", "Sequences", "concat", "level_array"]
 
 
 @dataclass(frozen=True)
@@ -423,3 +423,20 @@ def level_array(levels: tuple[Any, ...], dtype: pa.DataType) -> pa.Array:
     if pa.types.is_decimal(dtype) or pa.types.is_temporal(dtype):
         return pa.array([None if v is None else str(v) for v in levels], pa.string()).cast(dtype)
     return pa.array(list(levels), dtype)
+
+
+def concat(parts: list[Sequences]) -> Sequences:
+    """Entities of several parts of one schema, one after another."""
+    if not parts:
+        raise UsageError("there are no parts to put together")
+    if len(parts) == 1:
+        return parts[0]
+    starts = np.cumsum([0, *(part.n_rows for part in parts)])
+    offsets = np.concatenate([[0], *(part.offsets[1:] + at for part, at in zip(parts, starts[:-1], strict=True))])
+    return replace(
+        parts[0],
+        rows=pa.concat_tables([part.rows for part in parts]),
+        offsets=offsets,
+        entities=pa.concat_tables([part.entities for part in parts]),
+        _cache={},
+    )

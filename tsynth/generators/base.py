@@ -1,0 +1,435 @@
+"""`Generator`: the base does the dull work (checks, constraints, encoding, order, types, parts, saving); a leaf
+has the idea.
+
+A leaf says in `takes` which view it wants and has, over arrays only:
+
+``_learn(view, streams) -> state``
+    Sufficient statistics of one block of entities: nested dicts, lists, plain values and arrays.
+``_merge(states)``
+    The states of all blocks, in block order, become attributes that end in "_".
+``_sample(entities, streams, conditions) -> view``
+    A view of ``len(entities)`` entities. Entity i may depend only on the seed and its own number.
+``_forecast(view, horizon, paths, streams) -> view``
+    Where it can: `paths` continuations of each entity, one after another.
+
+Attributes ending in "_" must be nested dicts, lists, plain values or arrays: they are what is saved.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from tsynth.data import constraints as rules
+from tsynth.data.constraints import Constraints
+from tsynth.data.encoding import Encoder, Rows
+from tsynth.data.schema import Schema
+from tsynth.data.sequences import Sequences, concat
+from tsynth.data.streams import Streams
+from tsynth.errors import DataError, NotFitted, SchemaMismatch, UsageError
+from tsynth.generators.conditions import Conditions
+from tsynth.generators.forecasts import continue_with
+from tsynth.generators.views import Series, series_view
+
+__all__ = ["BLOCK", "Generator"]
+
+log = logging.getLogger("tsynth")
+
+BLOCK = 1024
+"""Entities learned at a time; fixed, so that the order of sums never depends on the machine."""
+
+_BASE_STATE = ("schema_", "bare_schema_", "constraints_", "encoder_", "n_entities_", "n_rows_")
+
+
+class Generator:
+    """Learns from `Sequences`, makes `Sequences` of the same schema.
+
+    Attributes
+    ----------
+    schema_ : Schema
+        Schema that was learned and that comes back, with its constraints.
+    constraints_ : Constraints
+        Structure that is taken off before learning and put back after sampling.
+    n_entities_, n_rows_ : int
+        Sizes of what was learned.
+    """
+
+    name: ClassVar[str] = ""
+    takes: ClassVar[str] = "rows"
+    cannot_keep: ClassVar[tuple[str, ...]] = ()
+
+    schema_: Schema
+    bare_schema_: Schema
+    constraints_: Constraints
+    encoder_: Encoder
+    n_entities_: int
+    n_rows_: int
+
+    # -- what a leaf writes
+
+    def _learn(self, view: Any, streams: Streams) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no _learn")
+
+    def _merge(self, states: list[Any]) -> None:
+        raise NotImplementedError(f"{type(self).__name__} has no _merge")
+
+    def _sample(self, entities: range, streams: Streams, conditions: dict[str, Any] | None) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no _sample")
+
+    def _check(self, data: Sequences) -> None:
+        """A leaf refuses here, with a typed error, what it cannot learn from."""
+
+    # -- learning
+
+    def fit(
+        self,
+        data: Sequences,
+        *,
+        seed: int = 0,
+        minutes: float | None = None,
+        steps: int | None = None,
+        progress: Any = None,
+    ) -> Self:
+        """Learn from `data`.
+
+        Parameters
+        ----------
+        data : Sequences
+            What `tsynth.read` returns. Constraints that its schema lists are kept; where nobody has looked for
+            them (``schema.constraints is None``) they are looked for.
+        seed : int
+            Keys the streams that learning draws from.
+        minutes : float, optional
+            Time budget, for generators that learn by steps.
+        steps : int, optional
+            Exact number of steps, for generators that learn by steps; repeats an earlier fit.
+        progress : object, optional
+            Has ``stage(name, total)`` and ``advance(n)``.
+
+        Returns
+        -------
+        Generator
+            Itself.
+
+        Raises
+        ------
+        DataError
+            There is nothing to learn from, or this generator cannot take such data.
+        """
+        if not isinstance(data, Sequences):
+            raise UsageError(f"fit takes Sequences, not {type(data).__name__}", fix="read the frame with tsynth.read")
+        if data.n_entities == 0 or data.n_rows == 0:
+            raise DataError("there are no rows to learn from", fix="check the file and its filters")
+        found = (
+            Constraints(rules.find(data, seed=seed))
+            if data.schema.constraints is None
+            else Constraints.from_list(data.schema.constraints)
+        )
+        bare = found.remove(data)
+        self._check(bare)
+        self._budget = (minutes, steps)
+        self.constraints_, self.schema_ = found, data.schema.replace(constraints=tuple(found.to_list()))
+        self.bare_schema_ = bare.schema
+        self.n_entities_, self.n_rows_ = data.n_entities, data.n_rows
+        self._origin = data.origin
+        blocks = [range(a, min(a + BLOCK, bare.n_entities)) for a in range(0, bare.n_entities, BLOCK)]
+        parts = [bare.take(np.asarray(block)) for block in blocks]
+        encoder = Encoder(self._encoded_schema())
+        self.encoder_ = encoder.merge([encoder.learn(part) for part in parts])
+        if progress is not None:
+            progress.stage(f"learning {self.name}", len(parts))
+        states = []
+        for block, part in zip(blocks, parts, strict=True):
+            states.append(self._learn(self._view(part), Streams(seed, f"fit:{self.name}", block)))
+            if progress is not None:
+                progress.advance(1)
+        self._merge(states)
+        return self
+
+    # -- making
+
+    def sample(
+        self,
+        n: int | None = None,
+        *,
+        seed: int = 0,
+        conditions: Any = None,
+        first: int = 0,
+        until: Any = None,
+        rows: int | None = None,
+    ) -> Sequences:
+        """Make `n` new entities.
+
+        Parameters
+        ----------
+        n : int, optional
+            Number of entities; as many as were learned from where neither `n`, `rows` nor `conditions` says.
+        seed : int
+            Same environment, same seed: same bytes, for any split into parts.
+        conditions : frame, optional
+            One row an entity: static columns that are given. A column of the entity's name gives the ids too.
+        first : int
+            Number of the first entity: ``sample(5, first=5)`` continues ``sample(5)``.
+        until : optional
+            Rows later than this (a date, or a number of the time column) are left out.
+        rows : int, optional
+            Instead of `n`: as many whole entities as are needed for so many rows.
+
+        Returns
+        -------
+        Sequences
+            In the schema and frame type that was learned.
+
+        Raises
+        ------
+        NotFitted, UsageError
+            Not fitted; a count below 1; conditions with unknown columns, levels or another number of entities.
+        """
+        if rows is not None:
+            if n is not None or conditions is not None:
+                raise UsageError("rows stands in place of n and conditions", fix="give one of them")
+            return self._enough(_positive(rows, "rows"), seed, first, until)
+        if n is None and conditions is None:
+            self._fitted()
+            n = self.n_entities_
+        return concat(list(self._parts(n, seed=seed, part=4 * BLOCK, first=first, conditions=conditions, until=until)))
+
+    def stream(
+        self, n: int, *, seed: int = 0, part: int = 100_000, first: int = 0, conditions: Any = None
+    ) -> Iterator[Sequences]:
+        """Make `n` entities in parts of `part` entities; together they equal ``sample(n, seed=seed)``."""
+        _positive(part, "part")
+        return self._parts(_positive(n, "n"), seed=seed, part=part, first=first, conditions=conditions, until=None)
+
+    def _parts(
+        self, n: int | None, *, seed: int, part: int, first: int, conditions: Any, until: Any
+    ) -> Iterator[Sequences]:
+        self._fitted()
+        given = None if conditions is None else Conditions.read(conditions, self.schema_, self.bare_schema_)
+        if given is not None:
+            n = given.check_count(n)
+        n = _positive(self.n_entities_ if n is None else n, "n")
+        if not isinstance(first, int | np.integer) or first < 0:
+            raise UsageError(f"first is the number of an entity, not {first!r}", fix="count from 0")
+        inner = min(part, 4 * BLOCK)
+        for begin in range(first, first + n, part):
+            end = min(begin + part, first + n)
+            pieces = [
+                self._make(range(a, min(a + inner, end)), seed, given, first, until) for a in range(begin, end, inner)
+            ]
+            yield concat(pieces)
+
+    def _make(self, entities: range, seed: int, given: Conditions | None, first: int, until: Any) -> Sequences:
+        streams = Streams(seed, f"sample:{self.name}", entities)
+        here = None if given is None else given.take(range(entities.start - first, entities.stop - first))
+        fields = None if here is None else here.fields(self.encoder_)
+        view = self._sample(entities, streams.purpose("model"), fields)
+        made = self._decode(view, streams.purpose("decode"), entities.start)
+        if here is not None:
+            made = here.apply_bare(made)
+        made = self.constraints_.restore(made, streams.purpose("constraints"))
+        if here is not None:
+            made = here.apply(made)
+        made = replace(made.with_schema(self.schema_), origin=getattr(self, "_origin", "pyarrow"), notes=(), out_of_order=0.0)
+        return made if until is None else made.keep_rows(made.time <= _moment(until, made))
+
+    def _enough(self, rows: int, seed: int, first: int, until: Any) -> Sequences:
+        self._fitted()
+        parts: list[Sequences] = []
+        made, at = 0, first
+        share = max(1.0, self.n_rows_ / self.n_entities_)
+        while made < rows:
+            n = int(np.clip(np.ceil((rows - made) / share), 1, 4 * BLOCK))
+            part = self.sample(n, seed=seed, first=at, until=until)
+            if part.n_rows == 0 and at - first > 1000 * (1 + rows / share):
+                raise UsageError("the generator makes entities without rows", fix="ask for a number of entities")
+            parts.append(part)
+            made, at = made + part.n_rows, at + n
+        whole = concat(parts)
+        needed = int(np.searchsorted(whole.offsets[1:], rows)) + 1
+        return whole.take(np.arange(needed))
+
+    def forecast(self, history: Sequences, horizon: Any, *, paths: int = 100, seed: int = 0) -> Sequences:
+        """Continue each entity of `history` by `paths` sample paths.
+
+        Parameters
+        ----------
+        history : Sequences
+            In the schema that was learned.
+        horizon : int or str
+            Steps of a regular series, else a duration ("30d", "12h") or a number of the schema's time units.
+        paths : int
+            Sample paths an entity.
+        seed : int
+
+        Returns
+        -------
+        Sequences
+            Only the new rows; a static column `path` numbers the paths, and ids are those of `history`.
+
+        Raises
+        ------
+        UsageError
+            This generator cannot continue a history.
+        """
+        self._fitted()
+        if not hasattr(self, "_forecast"):
+            raise UsageError(f"{self.name} cannot continue a history", fix="sample, or choose another generator")
+        self._same(history)
+        return continue_with(self, history, horizon, _positive(paths, "paths"), seed)
+
+    def impute(self, data: Sequences, *, paths: int = 1, seed: int = 0) -> Sequences:
+        """Fill the holes of `data`, where the generator can.
+
+        Raises
+        ------
+        UsageError
+            This generator cannot.
+        """
+        raise UsageError(f"{self.name} cannot fill holes", fix="choose another generator")
+
+    def diagnose(self, holdout: Sequences | None = None) -> dict[str, Any]:
+        """What was learned, from how much, and what this generator cannot keep; leaves add residuals and order."""
+        self._fitted()
+        found: dict[str, Any] = {
+            "generator": self.name,
+            "entities": self.n_entities_,
+            "rows": self.n_rows_,
+            "constraints": [c.sentence() for c in self.constraints_],
+            "cannot_keep": list(self.cannot_keep),
+        }
+        if holdout is not None:
+            self._same(holdout)
+        return found
+
+    # -- parameters, as scikit-learn has them
+
+    @classmethod
+    def _parameter_names(cls) -> list[str]:
+        signature = inspect.signature(cls.__init__)
+        return [p for p in signature.parameters if p != "self" and signature.parameters[p].kind != inspect.Parameter.VAR_KEYWORD and signature.parameters[p].kind != inspect.Parameter.VAR_POSITIONAL]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters of the constructor, by name."""
+        return {name: getattr(self, name) for name in self._parameter_names()}
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Change parameters of the constructor; a fit made before stays as it is."""
+        known = self._parameter_names()
+        for name, value in parameters.items():
+            if name not in known:
+                raise UsageError(f"{self.name} has no parameter {name!r}", fix=f"choose one of {', '.join(known)}")
+            setattr(self, name, value)
+        return self
+
+    # -- saving
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted generator as one file; see `tsynth.load`."""
+        from tsynth.generators.artifacts import save
+
+        self._fitted()
+        save(self, Path(path))
+
+    def get_state(self) -> dict[str, Any]:
+        """All that was learned: nested dicts, lists, plain values and arrays."""
+        self._fitted()
+        learned = {k: v for k, v in vars(self).items() if k.endswith("_") and not k.startswith("_") and k not in _BASE_STATE}
+        return {
+            "schema": self.schema_.to_dict(),
+            "bare_schema": self.bare_schema_.to_dict(),
+            "encoder": self.encoder_.to_state(),
+            "n_entities": self.n_entities_,
+            "n_rows": self.n_rows_,
+            "origin": getattr(self, "_origin", "pyarrow"),
+            "learned": learned,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> Self:
+        """Become the generator whose `get_state` this was."""
+        self.schema_ = Schema.from_dict(state["schema"])
+        self.constraints_ = Constraints.from_list(self.schema_.constraints or ())
+        self.bare_schema_ = Schema.from_dict(state["bare_schema"])
+        self.n_entities_, self.n_rows_ = state["n_entities"], state["n_rows"]
+        self._origin = state["origin"]
+        self.encoder_ = Encoder.from_state(self._encoded_schema(), state["encoder"])
+        for name, value in state["learned"].items():
+            setattr(self, name, value)
+        return self
+
+    # -- showing
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self).__init__).parameters
+        shown = [f"{k}={v!r}" for k, v in self.get_params().items() if v != defaults[k].default]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        fitted = f", fitted on {self.n_rows_:,} rows of {self.n_entities_:,} entities" if hasattr(self, "schema_") else ""
+        limits = "".join(f"<li>{escape(line)}</li>" for line in self.cannot_keep)
+        return f"<p><code>{escape(repr(self))}</code>{fitted}</p><p>Cannot keep:</p><ul>{limits}</ul>"
+
+    # -- inside
+
+    def _fitted(self) -> None:
+        if not hasattr(self, "schema_"):
+            raise NotFitted(f"{self.name} is not fitted", fix="call fit first")
+
+    def _same(self, data: Sequences) -> None:
+        lines = self.schema_.differences(data.schema)
+        if lines:
+            raise SchemaMismatch(lines, fix="read the rows with the generator's schema_")
+
+    def _encoded_schema(self) -> Schema:
+        """Columns that the encoder handles: for series, dynamic columns pass beside it as numbers."""
+        if self.takes != "series":
+            return self.bare_schema_
+        passed = {column.name for column in self.bare_schema_.dynamic}
+        return self.bare_schema_.with_columns([c for c in self.bare_schema_ if c.name not in passed])
+
+    def _view(self, part: Sequences) -> Any:
+        return series_view(part) if self.takes == "series" else self.encoder_.encode(part)
+
+    def _decode(self, view: Any, streams: Streams, first: int) -> Sequences:
+        if isinstance(view, Series):
+            from tsynth.generators.decoding import series_columns
+
+            bare = Rows(
+                offsets=view.offsets, time=view.time, start=np.empty(0), end=np.empty(0), fields={}, statics=self._series_statics(view, streams, first), mark=None, calendar=view.calendar,
+            )  # fmt: skip
+            made = self.encoder_.decode(bare, streams, first)
+            return made.with_columns(series_columns(view), self.bare_schema_)
+        return self.encoder_.decode(view, streams, first)
+
+    def _series_statics(self, view: Series, streams: Streams, first: int) -> dict[str, Any]:
+        """Statics of made series; a leaf that models them says how."""
+        return {}
+
+
+def _positive(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise UsageError(f"{name} is a count of at least 1, not {value!r}")
+    return int(value)
+
+
+def _moment(until: Any, data: Sequences) -> float:
+    """`until` on the scale of ``data.time``."""
+    import pyarrow as pa
+
+    from tsynth.data import clock
+
+    if not data.calendar or isinstance(until, int | float):
+        return float(until)
+    try:
+        moment = np.datetime64(until, "us")
+    except ValueError as error:
+        raise UsageError(f"until={until!r} is no date", fix='write it as "2024-03-31"') from error
+    return float(clock.to_units(pa.array([moment]), data.schema.time_unit)[0])
