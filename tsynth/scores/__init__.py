@@ -1,0 +1,63 @@
+"""Scores: one question each, answered as a gap (0 is perfect, lower is better), beside what real data score.
+
+`evaluate` in `tsynth.scores.harness` asks every score and returns a `Report`. A score never draws: it returns the
+numbers behind its picture in `Result.curve`, JSON types only. What each curve holds is settled here, because the
+pages read it.
+
+Rules for all curves
+--------------------
+* ``real`` are shares of the reference half of the holdout, ``synthetic`` those of the synthetic data, cut to the
+  same number of entities. Shares are fractions of 1.
+* Cells hold at least 10 entities of the real data; extremes are clipped, that is, the outermost cells hold
+  everything beyond the outermost edge. A number that would rest on fewer than 10 real entities is None.
+* A histogram is ``{"edges": [k + 1 numbers], "real": [k shares], "synthetic": [k shares]}``; cells are unequally
+  wide, so a density is share / width. ``"dates": true`` says that edges are ISO texts ("1993-02-01") in place of
+  numbers. A cell of width 0 (both edges equal) is a single value that occurs often; draw it as a spike.
+* Bars are ``{"levels": [k texts], "real": [k shares], "synthetic": [k shares]}``; the last may be "other".
+* An empty curve ``{}`` means that there is nothing to show.
+
+Curves by score
+---------------
+marginals
+    ``{"columns": [...], "missing": [...]}``. A column is ``{"name", "kind", "unit" (or None), "static", "gap",
+    "picture": "histogram" or "bars", ...the histogram or bars..., "null": {"real", "synthetic"}}``, worst gap first;
+    shares are of values that are not null. ``missing``, one for each column with nulls:
+    ``{"name", "by": "time" or "place", "x": [k], "dates": bool, "real": [k], "synthetic": [k]}``, the share of nulls
+    in each of k spans; ``x`` is the middle of the span, in time units or rows since the start of the entity.
+pairs
+    ``{"columns": [c names], "gap": [[c x c numbers, None on the diagonal]]}``.
+lengths
+    A histogram of rows per entity, and ``"log": bool`` (a log axis suits), ``"unit": "rows"``.
+gaps
+    A histogram of the time between neighbouring rows that are not simultaneous, ``"log": true``, ``"unit"``, and
+    ``"zero": {"real", "synthetic"}``, the share of simultaneous rows.
+autocorrelation
+    ``{"lags": [1, 2, ...], "columns": [{"name", "what": "level", "size" or "same", "real": [...], "synthetic":
+    [...]}]}``: the correlation of a row with the row so many rows before it, of values ("level") or of their
+    distance from the middle ("size"); for categories the share of rows with the same value ("same").
+transitions
+    ``{"codes": [at most 12 names], "real": m, "synthetic": m, "difference": m}`` where ``m[i][j]`` is the share of
+    rows of code i that are followed by code j; the last code may be "other"; "end" is the last column, so that rows
+    of m have one entry more than there are codes: ``"next": [names of the columns]``.
+calendar
+    ``{"volume": histogram over time with "dates": true, "profiles": [{"name": "weekday", "day of month",
+    "days to month end", "hour" or "month", "levels", "real", "synthetic"}], "codes": [{"code", "name", "levels",
+    "real", "synthetic"}]}``; ``codes`` holds the worst profiles of single codes. ``volume`` is None where train and
+    holdout lie in different times.
+constraints
+    ``{"rules": [{"name", "sentence", "real", "synthetic"}]}``, shares of rows that hold the rule.
+classifier_entities, classifier_rows
+    ``{"auc": number, "folds": int, "roc": {"false": [...], "true": [...]}, "features": [{"name", "drop"}]}``;
+    ``drop`` is the loss of AUC when the feature is shuffled. ``classifier_rows`` adds ``"auc_alone"`` (lone rows)
+    beside ``"auc"`` (rows with the rows before them).
+utility
+    ``{"task": sentence, "target": name, "measure": "AUC", "accuracy" or "R2", "real": number, "synthetic": number,
+    "constant": number}``; ``real`` is trained on real data of the same size.
+exact_rows, exact_runs
+    ``{"share": {"real", "synthetic"}, "columns": [names compared]}``.
+nearest
+    ``{"share": number, "chance": number, "distances": {"edges", "train", "holdout"}}``: how far the synthetic
+    entities are from the nearest training and from the nearest holdout entity.
+time_goes_back
+    ``{"share": {"real", "synthetic"}}``.
+"""
