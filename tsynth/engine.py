@@ -205,6 +205,5 @@ def _serve(function: Callable[..., Any], pipe: Connection) -> None:
         except (BrokenPipeError, ConnectionResetError):
             return
         except Exception as error:
-            pipe.send(
-                ("error", (TypeError, (f"worker {os.getpid()} could not send its answer: {error}",), {}))
-            )
+            message = f"a worker could not send its answer {str(reply[1])[:200]}: {error}"
+            pipe.send(("error", (TypeError, (message,), {})))
