@@ -1,6 +1,7 @@
 # Needs python3 (3.11 or newer, with pip and venv) and make; no compiler.
 # Every target makes .venv first where it is missing or older than what it is made from.
 
+.DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +9,7 @@ STAMP := $(VENV)/.made-from-constraints
 WORKERS ?= 2
 
 # One process a core is enough: without this each test worker would start a thread pool of its own on every core.
-export OMP_NUM_THREADS ?= 1
+test quick test-pandas2 wheel: export OMP_NUM_THREADS ?= 1
 
 .PHONY: help install demo test quick lint format types contracts docs examples wheel test-pandas2 check constraints clean
 
