@@ -6,8 +6,10 @@ which `make docs` turns into an error.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import shutil
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -35,14 +37,29 @@ KINDS = {
     ),
 }
 
+LIMITS = {"cannot_keep": "What it cannot keep", "cannot_see": "What it cannot see"}
+VALUED = (property, cached_property)
+
+# Modules and the names in them; all that is public where no name is given.
+AUTHORS = {
+    "tsynth.generators.base": ["Generator"],
+    "tsynth.generators.views": ["Series"],
+    "tsynth.data.encoding": ["Rows", "Field"],
+    "tsynth.data.streams": ["Streams"],
+    "tsynth.scores.base": ["Score", "Detail", "Result"],
+    "tsynth.testing": [],
+}
+
 
 def write(app: object = None) -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     found = [kind for kind in KINDS if _kind(kind)]
     _interface()
+    _authors()
     _changes()
-    _save("index.rst", _heading("Reference") + _tree(["interface", *(f"{kind}/index" for kind in found)]))
+    pages = ["interface", *(f"{kind}/index" for kind in found), "authors"]
+    _save("index.rst", _heading("Reference") + _tree(pages))
 
 
 def _kind(kind: str) -> bool:
@@ -72,14 +89,28 @@ def _kind(kind: str) -> bool:
 
 
 def _page(name: str, thing: type) -> str:
-    text = [_heading(name), f".. currentmodule:: {thing.__module__}\n", f".. autoclass:: {thing.__name__}\n"]
-    own = [
-        member
-        for member, value in vars(thing).items()
-        if not member.startswith("_") and inspect.isroutine(value) and inspect.getdoc(value)
-    ]
-    text += [f"   .. automethod:: {member}\n" for member in own]
+    text = [_heading(name)]
+    if question := getattr(thing, "question", ""):
+        text += [f"**{question}** ({thing.group})\n"]
+    text += [f".. currentmodule:: {thing.__module__}\n", f".. autoclass:: {thing.__name__}\n"]
+    text += [f"   .. automethod:: {member}\n" for member in _members(thing, [thing])]
+    for attribute, title in LIMITS.items():
+        if limits := getattr(thing, attribute, ()):
+            text += [_heading(title, "-"), *(f"- {limit}" for limit in limits), ""]
     return "\n".join(text)
+
+
+def _members(thing: type, bases: Iterable[type]) -> list[str]:
+    """Public, documented methods and properties that these bases of a class define, in their order."""
+    found = [
+        name
+        for base in bases
+        for name, value in vars(base).items()
+        if not name.startswith("_")
+        and (inspect.isroutine(value) or isinstance(value, VALUED))
+        and inspect.getdoc(getattr(thing, name))
+    ]
+    return list(dict.fromkeys(found))
 
 
 def _interface() -> None:
@@ -118,25 +149,37 @@ def _changes() -> None:
     _save("changes.md", text + (f"\n## {released}" if released else ""))
 
 
+def _authors() -> None:
+    """What the author of a generator or a score meets: bases, views, streams, the public checks."""
+    text = [_heading("For authors of generators and scores")]
+    text.append("CONTRIBUTING shows the way; these are the parts.\n")
+    for module, names in AUTHORS.items():
+        try:
+            room = importlib.import_module(module)
+            things = {name: getattr(room, name) for name in names or getattr(room, "__all__", ())}
+        except (ImportError, AttributeError) as problem:
+            logger.warning("%s has no page: %s", module, problem)
+            continue
+        text.append(f".. currentmodule:: {module}\n")
+        for name, thing in things.items():
+            text.append(_class(name, thing) if isinstance(thing, type) else f".. autofunction:: {name}\n")
+    _save("authors.rst", "\n".join(text))
+
+
 def _directive(name: str, thing: type) -> str:
-    """A class with its public methods, those of its bases in this package among them."""
+    """A class of the public interface; what has a page of its own is only named."""
+    if entry := _registered(thing):
+        return f"``{name}``\n   {_first_line(thing)} See :doc:`{entry}`.\n"
+    return f".. autoclass:: {name}\n" if issubclass(thing, BaseException) else _class(name, thing)
+
+
+def _class(name: str, thing: type) -> str:
+    """A class with its public members, those of its bases in this package among them."""
     lines = [f".. autoclass:: {name}", ""]
-    if not issubclass(thing, BaseException) and _registered(thing) is None:
-        members = []
-        for base in reversed([base for base in thing.__mro__ if base.__module__.startswith("tsynth")]):
-            members += [
-                member
-                for member, value in vars(base).items()
-                if not member.startswith("_")
-                and (inspect.isroutine(value) or isinstance(value, (property, cached_property)))
-                and inspect.getdoc(getattr(thing, member))
-            ]
-        for member in dict.fromkeys(members):
-            valued = isinstance(inspect.getattr_static(thing, member), (property, cached_property))
-            kind = "autoattribute" if valued else "automethod"
-            lines += [f"   .. {kind}:: {member}", ""]
-    elif (entry := _registered(thing)) is not None:
-        lines = [f"``{name}``", f"   {_first_line(thing)} See :doc:`{entry}`.", ""]
+    bases = [base for base in thing.__mro__ if base.__module__.startswith("tsynth")]
+    for member in _members(thing, reversed(bases)):
+        valued = isinstance(inspect.getattr_static(thing, member), VALUED)
+        lines += [f"   .. {'autoattribute' if valued else 'automethod'}:: {member}", ""]
     return "\n".join(lines)
 
 
