@@ -73,9 +73,13 @@ class Column:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise UsageError(f"kind {self.kind!r} does not exist", column=self.name, fix=f"use one of {', '.join(KINDS)}")
+            raise UsageError(
+                f"kind {self.kind!r} does not exist", column=self.name, fix=f"use one of {', '.join(KINDS)}"
+            )
         if self.role not in ROLES:
-            raise UsageError(f"role {self.role!r} does not exist", column=self.name, fix=f"use one of {', '.join(ROLES)}")
+            raise UsageError(
+                f"role {self.role!r} does not exist", column=self.name, fix=f"use one of {', '.join(ROLES)}"
+            )
         if self.bounds is not None:
             object.__setattr__(self, "bounds", tuple(self.bounds))
         if self.levels is not None:
@@ -137,11 +141,15 @@ class Schema:
         names = [column.name for column in self.columns]
         doubled = sorted({name for name in names if names.count(name) > 1})
         if doubled:
-            raise UsageError(f"the schema names {doubled[0]!r} twice", fix="give each column a name of its own")
+            raise UsageError(
+                f"the schema names {doubled[0]!r} twice", fix="give each column a name of its own"
+            )
         for role in ("entity", "time", "order", "mark"):
             held = [column.name for column in self.columns if column.role == role]
             if len(held) > 1:
-                raise UsageError(f"columns {held} all have role {role!r}", fix="leave the role to one of them")
+                raise UsageError(
+                    f"columns {held} all have role {role!r}", fix="leave the role to one of them"
+                )
 
     # -- looking up
 
@@ -236,7 +244,9 @@ class Schema:
                 twin = other[column.name]
                 for key in ("kind", "role", "static"):
                     if getattr(column, key) != getattr(twin, key):
-                        lines.append(f"column {column.name!r}: {key} {getattr(column, key)!r}, not {getattr(twin, key)!r}")
+                        lines.append(
+                            f"column {column.name!r}: {key} {getattr(column, key)!r}, not {getattr(twin, key)!r}"
+                        )
         return lines
 
     def check(self, other: Schema) -> None:
@@ -253,7 +263,17 @@ class Schema:
         columns = []
         for column in self.columns:
             entry: dict[str, Any] = {"name": column.name, "kind": column.kind, "role": column.role}
-            for key in ("static", "nullable", "dtype", "unit", "bounds", "decimals", "levels", "inf", "reason"):
+            for key in (
+                "static",
+                "nullable",
+                "dtype",
+                "unit",
+                "bounds",
+                "decimals",
+                "levels",
+                "inf",
+                "reason",
+            ):
                 value = getattr(column, key)
                 if value != defaults[key] or key == "dtype":
                     entry[key] = list(value) if isinstance(value, tuple) else value
@@ -289,7 +309,9 @@ class Schema:
                 constraints=None if (found := content.get("constraints")) is None else tuple(found),
             )
         except (KeyError, TypeError) as error:
-            raise ArtifactError(f"the schema cannot be read: {error}", fix="write it anew with `tsynth inspect --schema`") from error
+            raise ArtifactError(
+                f"the schema cannot be read: {error}", fix="write it anew with `tsynth inspect --schema`"
+            ) from error
 
     def save(self, path: str | Path) -> None:
         """Write as JSON."""
@@ -310,19 +332,30 @@ class Schema:
 
     def rows(self) -> list[tuple[str, str, str, str, str]]:
         """Name, kind, role, details and reason of each column, as text: what every printed form shows."""
-        return [(c.name, c.kind, c.role, _details(c, c.name in self.entity_columns), c.reason) for c in self.columns]
+        return [
+            (c.name, c.kind, c.role, _details(c, c.name in self.entity_columns), c.reason)
+            for c in self.columns
+        ]
 
     def __str__(self) -> str:
         head = ("column", "kind", "role", "details", "because")
         table = [head, *self.rows()]
         widths = [max(len(row[i]) for row in table) for i in range(5)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in table
+        ]
         lines.insert(1, "  ".join("-" * width for width in widths))
-        lines.append(f"time in {self.time_unit}, frequency {self.frequency or 'irregular'}" + (f", zone {self.timezone}" if self.timezone else ""))
+        lines.append(
+            f"time in {self.time_unit}, frequency {self.frequency or 'irregular'}"
+            + (f", zone {self.timezone}" if self.timezone else "")
+        )
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows())
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows()
+        )
         head = "".join(f"<th>{name}</th>" for name in ("column", "kind", "role", "details", "because"))
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

@@ -134,11 +134,20 @@ class Sequences:
 
     def nulls(self, name: str) -> NDArray[np.bool_]:
         """Where the column is null (infinite values of a column with ``inf="null"`` count as null)."""
-        return self._cached("nulls", name, lambda: ~np.isfinite(self.numeric(name)) if self.schema[name].numeric else np.asarray(pc.is_null(self.column(name))))
+        return self._cached(
+            "nulls",
+            name,
+            lambda: (
+                ~np.isfinite(self.numeric(name))
+                if self.schema[name].numeric
+                else np.asarray(pc.is_null(self.column(name)))
+            ),
+        )
 
     def numeric(self, name: str) -> NDArray[np.float64]:
         """The column as float64, NaN where null: a datetime as wall-clock `time_unit` since 1970, a boolean or
-        category as its code. Integers above 2**53 are rounded here; `column` keeps them exact."""
+        category as its code. Integers above 2**53 are rounded here; `column` keeps them exact.
+        """
         return self._cached("numeric", name, lambda: self._numeric(name))
 
     def codes(self, name: str) -> NDArray[np.int32]:
@@ -153,8 +162,13 @@ class Sequences:
     @cached_property
     def time(self) -> NDArray[np.float64]:
         """Time of each row in `schema.time_unit`, (R,): wall clock since 1970 for datetimes, the number itself
-        for numbers, the place in the sequence where there is no time column."""
-        return self.step_of_row.astype(np.float64) if self.schema.time is None else self.numeric(self.schema.time)
+        for numbers, the place in the sequence where there is no time column.
+        """
+        return (
+            self.step_of_row.astype(np.float64)
+            if self.schema.time is None
+            else self.numeric(self.schema.time)
+        )
 
     @cached_property
     def start(self) -> NDArray[np.float64]:
@@ -229,14 +243,18 @@ class Sequences:
         """Rows in another order; `order` must keep each row inside its entity."""
         return replace(self, rows=self.rows.take(pa.array(order)), _cache={})
 
-    def with_columns(self, columns: Mapping[str, pa.Array | pa.ChunkedArray], schema: Schema | None = None) -> Sequences:
+    def with_columns(
+        self, columns: Mapping[str, pa.Array | pa.ChunkedArray], schema: Schema | None = None
+    ) -> Sequences:
         """With columns added, changed or (where the schema no longer names them) dropped.
 
         A column goes to the entity table where the schema says static, else to the rows.
         """
         schema = schema or self.schema
         rows = {n: self.rows[n] for n in self.rows.column_names if n in schema}
-        entities = {n: self.entities[n] for n in self.entities.column_names if n in schema or n in ("start", "end")}
+        entities = {
+            n: self.entities[n] for n in self.entities.column_names if n in schema or n in ("start", "end")
+        }
         for name, values in columns.items():
             column = schema[name]
             home, other = (entities, rows) if column.static or column.role == "entity" else (rows, entities)
@@ -338,11 +356,10 @@ class Sequences:
         return self._cache[key]
 
     def _numeric(self, name: str) -> NDArray[np.float64]:
-        column = self.schema[name] if name in self.schema else None
         array = self.column(name)
         if pa.types.is_temporal(array.type) and not pa.types.is_duration(array.type):
             return clock.to_units(array, self.schema.time_unit)
-        if column is not None and column.discrete:
+        if name in self.schema and self.schema[name].discrete:
             codes = self.codes(name).astype(np.float64)
             return np.where(codes < 0, np.nan, codes)
         return _floats(array)
@@ -406,7 +423,11 @@ def _codes(array: pa.ChunkedArray, column: Column) -> NDArray[np.int32]:
     if levels is None and column.kind == "boolean":
         levels = (False, True)
     if levels is None:
-        raise UsageError("has no levels in the schema", column=column.name, fix="read the data without a schema, or list them")
+        raise UsageError(
+            "has no levels in the schema",
+            column=column.name,
+            fix="read the data without a schema, or list them",
+        )
     known = level_array(levels, array.type)
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
@@ -432,7 +453,9 @@ def concat(parts: list[Sequences]) -> Sequences:
     if len(parts) == 1:
         return parts[0]
     starts = np.cumsum([0, *(part.n_rows for part in parts)])
-    offsets = np.concatenate([[0], *(part.offsets[1:] + at for part, at in zip(parts, starts[:-1], strict=True))])
+    offsets = np.concatenate(
+        [[0], *(part.offsets[1:] + at for part, at in zip(parts, starts[:-1], strict=True))]
+    )
     return replace(
         parts[0],
         rows=pa.concat_tables([part.rows for part in parts]),

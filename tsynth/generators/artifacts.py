@@ -41,7 +41,9 @@ def save(generator: Generator, path: Path) -> None:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in _FILES:
                 # a fixed date keeps equal models equal to the byte
-                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), files[name], zipfile.ZIP_DEFLATED)
+                archive.writestr(
+                    zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), files[name], zipfile.ZIP_DEFLATED
+                )
 
     write_atomic(path, write)
 
@@ -64,7 +66,9 @@ def load(path: str | Path) -> Generator:
     except TsynthError as error:
         raise ArtifactError(f"{path.name} cannot be loaded: {error}") from error
     except Exception as error:
-        raise ArtifactError(f"{path.name} is damaged: {type(error).__name__}: {error}", fix="fit and save it anew") from error
+        raise ArtifactError(
+            f"{path.name} is damaged: {type(error).__name__}: {error}", fix="fit and save it anew"
+        ) from error
 
 
 def model_hash(generator: Generator) -> str:
@@ -110,7 +114,9 @@ def _checked(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ArtifactError(f"{path} does not exist", fix="name a file that `tsynth fit` wrote") from error
     except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise ArtifactError(f"{path.name} is no model of tsynth: {error}", fix="name a file that `tsynth fit` wrote") from error
+        raise ArtifactError(
+            f"{path.name} is no model of tsynth: {error}", fix="name a file that `tsynth fit` wrote"
+        ) from error
     except Exception as error:  # zlib.error has no public base
         raise ArtifactError(f"{path.name} is damaged: {error}", fix=damaged) from error
     try:
@@ -123,7 +129,10 @@ def _checked(path: Path) -> dict[str, Any]:
             )
         for name in _FILES[1:]:
             entry = manifest["files"][name]
-            if entry["bytes"] != len(files[name]) or entry["sha256"] != hashlib.sha256(files[name]).hexdigest():
+            if (
+                entry["bytes"] != len(files[name])
+                or entry["sha256"] != hashlib.sha256(files[name]).hexdigest()
+            ):
                 raise ArtifactError(f"{path.name}: {name} does not match its checksum", fix=damaged)
         if not isinstance(manifest["generator"], str) or not isinstance(manifest["parameters"], dict):
             raise ArtifactError(f"{path.name} names no generator", fix=damaged)

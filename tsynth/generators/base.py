@@ -28,12 +28,13 @@ import numpy as np
 
 from tsynth.data import constraints as rules
 from tsynth.data.constraints import Constraints
-from tsynth.data.encoding import Encoder, Rows
+from tsynth.data.encoding import Encoder, Field, Rows
 from tsynth.data.schema import Schema
 from tsynth.data.sequences import Sequences, concat
 from tsynth.data.streams import Streams
 from tsynth.errors import DataError, NotFitted, SchemaMismatch, UsageError
 from tsynth.generators.conditions import Conditions
+from tsynth.generators.decoding import series_columns
 from tsynth.generators.forecasts import continue_with
 from tsynth.generators.views import Series, series_view
 
@@ -44,7 +45,7 @@ log = logging.getLogger("tsynth")
 BLOCK = 1024
 """Entities learned at a time; fixed, so that the order of sums never depends on the machine."""
 
-_BASE_STATE = ("schema_", "bare_schema_", "constraints_", "encoder_", "n_entities_", "n_rows_")
+_BASE_STATE = ("schema_", "bare_schema_", "constraints_", "encoder_", "statics_", "n_entities_", "n_rows_")
 
 
 class Generator:
@@ -68,6 +69,7 @@ class Generator:
     bare_schema_: Schema
     constraints_: Constraints
     encoder_: Encoder
+    statics_: dict[str, dict[str, Any]]
     n_entities_: int
     n_rows_: int
 
@@ -123,7 +125,9 @@ class Generator:
             There is nothing to learn from, or this generator cannot take such data.
         """
         if not isinstance(data, Sequences):
-            raise UsageError(f"fit takes Sequences, not {type(data).__name__}", fix="read the frame with tsynth.read")
+            raise UsageError(
+                f"fit takes Sequences, not {type(data).__name__}", fix="read the frame with tsynth.read"
+            )
         if data.n_entities == 0 or data.n_rows == 0:
             raise DataError("there are no rows to learn from", fix="check the file and its filters")
         found = (
@@ -142,6 +146,7 @@ class Generator:
         parts = [bare.take(np.asarray(block)) for block in blocks]
         encoder = Encoder(self._encoded_schema())
         self.encoder_ = encoder.merge([encoder.learn(part) for part in parts])
+        self.statics_ = self._series_statics(bare) if self.takes == "series" else {}
         if progress is not None:
             progress.stage(f"learning {self.name}", len(parts))
         states = []
@@ -198,14 +203,18 @@ class Generator:
         if n is None and conditions is None:
             self._fitted()
             n = self.n_entities_
-        return concat(list(self._parts(n, seed=seed, part=4 * BLOCK, first=first, conditions=conditions, until=until)))
+        return concat(
+            list(self._parts(n, seed=seed, part=4 * BLOCK, first=first, conditions=conditions, until=until))
+        )
 
     def stream(
         self, n: int, *, seed: int = 0, part: int = 100_000, first: int = 0, conditions: Any = None
     ) -> Iterator[Sequences]:
         """Make `n` entities in parts of `part` entities; together they equal ``sample(n, seed=seed)``."""
         _positive(part, "part")
-        return self._parts(_positive(n, "n"), seed=seed, part=part, first=first, conditions=conditions, until=None)
+        return self._parts(
+            _positive(n, "n"), seed=seed, part=part, first=first, conditions=conditions, until=None
+        )
 
     def _parts(
         self, n: int | None, *, seed: int, part: int, first: int, conditions: Any, until: Any
@@ -221,11 +230,14 @@ class Generator:
         for begin in range(first, first + n, part):
             end = min(begin + part, first + n)
             pieces = [
-                self._make(range(a, min(a + inner, end)), seed, given, first, until) for a in range(begin, end, inner)
+                self._make(range(a, min(a + inner, end)), seed, given, first, until)
+                for a in range(begin, end, inner)
             ]
             yield concat(pieces)
 
-    def _make(self, entities: range, seed: int, given: Conditions | None, first: int, until: Any) -> Sequences:
+    def _make(
+        self, entities: range, seed: int, given: Conditions | None, first: int, until: Any
+    ) -> Sequences:
         streams = Streams(seed, f"sample:{self.name}", entities)
         here = None if given is None else given.take(range(entities.start - first, entities.stop - first))
         fields = None if here is None else here.fields(self.encoder_)
@@ -236,7 +248,12 @@ class Generator:
         made = self.constraints_.restore(made, streams.purpose("constraints"))
         if here is not None:
             made = here.apply(made)
-        made = replace(made.with_schema(self.schema_), origin=getattr(self, "_origin", "pyarrow"), notes=(), out_of_order=0.0)
+        made = replace(
+            made.with_schema(self.schema_),
+            origin=getattr(self, "_origin", "pyarrow"),
+            notes=(),
+            out_of_order=0.0,
+        )
         return made if until is None else made.keep_rows(made.time <= _moment(until, made))
 
     def _enough(self, rows: int, seed: int, first: int, until: Any) -> Sequences:
@@ -248,7 +265,9 @@ class Generator:
             n = int(np.clip(np.ceil((rows - made) / share), 1, 4 * BLOCK))
             part = self.sample(n, seed=seed, first=at, until=until)
             if part.n_rows == 0 and at - first > 1000 * (1 + rows / share):
-                raise UsageError("the generator makes entities without rows", fix="ask for a number of entities")
+                raise UsageError(
+                    "the generator makes entities without rows", fix="ask for a number of entities"
+                )
             parts.append(part)
             made, at = made + part.n_rows, at + n
         whole = concat(parts)
@@ -280,7 +299,9 @@ class Generator:
         """
         self._fitted()
         if not hasattr(self, "_forecast"):
-            raise UsageError(f"{self.name} cannot continue a history", fix="sample, or choose another generator")
+            raise UsageError(
+                f"{self.name} cannot continue a history", fix="sample, or choose another generator"
+            )
         self._same(history)
         return continue_with(self, history, horizon, _positive(paths, "paths"), seed)
 
@@ -313,7 +334,13 @@ class Generator:
     @classmethod
     def _parameter_names(cls) -> list[str]:
         signature = inspect.signature(cls.__init__)
-        return [p for p in signature.parameters if p != "self" and signature.parameters[p].kind != inspect.Parameter.VAR_KEYWORD and signature.parameters[p].kind != inspect.Parameter.VAR_POSITIONAL]
+        return [
+            p
+            for p in signature.parameters
+            if p != "self"
+            and signature.parameters[p].kind != inspect.Parameter.VAR_KEYWORD
+            and signature.parameters[p].kind != inspect.Parameter.VAR_POSITIONAL
+        ]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters of the constructor, by name."""
@@ -324,7 +351,9 @@ class Generator:
         known = self._parameter_names()
         for name, value in parameters.items():
             if name not in known:
-                raise UsageError(f"{self.name} has no parameter {name!r}", fix=f"choose one of {', '.join(known)}")
+                raise UsageError(
+                    f"{self.name} has no parameter {name!r}", fix=f"choose one of {', '.join(known)}"
+                )
             setattr(self, name, value)
         return self
 
@@ -340,11 +369,16 @@ class Generator:
     def get_state(self) -> dict[str, Any]:
         """All that was learned: nested dicts, lists, plain values and arrays."""
         self._fitted()
-        learned = {k: v for k, v in vars(self).items() if k.endswith("_") and not k.startswith("_") and k not in _BASE_STATE}
+        learned = {
+            k: v
+            for k, v in vars(self).items()
+            if k.endswith("_") and not k.startswith("_") and k not in _BASE_STATE
+        }
         return {
             "schema": self.schema_.to_dict(),
             "bare_schema": self.bare_schema_.to_dict(),
             "encoder": self.encoder_.to_state(),
+            "statics": self.statics_,
             "n_entities": self.n_entities_,
             "n_rows": self.n_rows_,
             "origin": getattr(self, "_origin", "pyarrow"),
@@ -357,6 +391,7 @@ class Generator:
         self.constraints_ = Constraints.from_list(self.schema_.constraints or ())
         self.bare_schema_ = Schema.from_dict(state["bare_schema"])
         self.n_entities_, self.n_rows_ = state["n_entities"], state["n_rows"]
+        self.statics_ = state["statics"]
         self._origin = state["origin"]
         self.encoder_ = Encoder.from_state(self._encoded_schema(), state["encoder"])
         for name, value in state["learned"].items():
@@ -373,7 +408,11 @@ class Generator:
     def _repr_html_(self) -> str:
         from html import escape
 
-        fitted = f", fitted on {self.n_rows_:,} rows of {self.n_entities_:,} entities" if hasattr(self, "schema_") else ""
+        fitted = (
+            f", fitted on {self.n_rows_:,} rows of {self.n_entities_:,} entities"
+            if hasattr(self, "schema_")
+            else ""
+        )
         limits = "".join(f"<li>{escape(line)}</li>" for line in self.cannot_keep)
         return f"<p><code>{escape(repr(self))}</code>{fitted}</p><p>Cannot keep:</p><ul>{limits}</ul>"
 
@@ -399,19 +438,42 @@ class Generator:
         return series_view(part) if self.takes == "series" else self.encoder_.encode(part)
 
     def _decode(self, view: Any, streams: Streams, first: int) -> Sequences:
-        if isinstance(view, Series):
-            from tsynth.generators.decoding import series_columns
+        if not isinstance(view, Series):
+            return self.encoder_.decode(view, streams, first)
+        edge = np.full(view.n_entities, np.nan)
+        bare = Rows(
+            offsets=view.offsets,
+            time=view.time,
+            start=edge,
+            end=edge,
+            fields={},
+            statics=self._statics_of(range(first, first + view.n_entities)),
+            mark=None,
+            calendar=view.calendar,
+        )
+        made = self.encoder_.decode(bare, streams, first)
+        return made.with_columns(series_columns(view), self.bare_schema_)
 
-            bare = Rows(
-                offsets=view.offsets, time=view.time, start=np.empty(0), end=np.empty(0), fields={}, statics=self._series_statics(view, streams, first), mark=None, calendar=view.calendar,
-            )  # fmt: skip
-            made = self.encoder_.decode(bare, streams, first)
-            return made.with_columns(series_columns(view), self.bare_schema_)
-        return self.encoder_.decode(view, streams, first)
+    def _series_statics(self, bare: Sequences) -> dict[str, dict[str, Any]]:
+        """Encoded statics of every series: a made series keeps those of the series that it stands for."""
+        fields = self.encoder_.encode_statics(bare, [c.name for c in bare.schema.statics])
+        return {
+            name: {"choice": f.choice, "value": f.value, "choices": f.choices, "continuous": f.continuous}
+            for name, f in fields.items()
+        }
 
-    def _series_statics(self, view: Series, streams: Streams, first: int) -> dict[str, Any]:
-        """Statics of made series; a leaf that models them says how."""
-        return {}
+    def _statics_of(self, entities: range) -> dict[str, Field]:
+        series = np.asarray(entities) % self.n_entities_
+        return {
+            name: Field(
+                name=name,
+                choice=entry["choice"][series],
+                value=None if entry["value"] is None else entry["value"][series],
+                choices=entry["choices"],
+                continuous=entry["continuous"],
+            )
+            for name, entry in self.statics_.items()
+        }
 
 
 def _positive(value: Any, name: str) -> int:

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tsynth.data.arrow_types import parse
 from tsynth.data.frames import to_table
 from tsynth.data.sequences import Sequences, level_array
-from tsynth.data.arrow_types import parse
 from tsynth.errors import DataError, SchemaMismatch, UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ class Conditions:
                 raise SchemaMismatch([f"column {name!r} of the conditions is not in the schema"])
             column = schema[name]
             if not (column.static or column.role == "entity"):
-                raise UsageError("varies inside an entity and cannot be given", column=name, fix="give static columns only")
+                raise UsageError(
+                    "varies inside an entity and cannot be given", column=name, fix="give static columns only"
+                )
             try:
                 values = table[name].cast(parse(column.dtype))
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -66,12 +68,18 @@ class Conditions:
                 if pc.any(strange).as_py():
                     level = values.filter(strange)[0].as_py()
                     shown = ", ".join(map(str, column.levels[:10]))
-                    raise UsageError(f"level {level!r} never occurred", column=name, fix=f"use one of {shown}")
+                    raise UsageError(
+                        f"level {level!r} never occurred", column=name, fix=f"use one of {shown}"
+                    )
             columns[name] = values
         if schema.entity in columns:
             ids = columns[schema.entity]
             if ids.null_count or pc.count_distinct(ids).as_py() < len(ids):
-                raise DataError("ids of the conditions are null or stand twice", column=schema.entity, fix="give one row an entity")
+                raise DataError(
+                    "ids of the conditions are null or stand twice",
+                    column=schema.entity,
+                    fix="give one row an entity",
+                )
         return cls(schema, bare, pa.table(columns))
 
     def __len__(self) -> int:

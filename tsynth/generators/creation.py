@@ -37,7 +37,8 @@ def create(name: str, **parameters: Any) -> Generator:
     for parameter in parameters:
         if parameter not in known:
             raise UsageError(
-                f"{name} has no parameter {parameter!r}", fix="choose one of " + (", ".join(known) or "none: it has none")
+                f"{name} has no parameter {parameter!r}",
+                fix="choose one of " + (", ".join(known) or "none: it has none"),
             )
     made: Generator = kind(**parameters)
     return made

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tsynth.data import clock
-from tsynth.data.sequences import level_array
 from tsynth.data.arrow_types import parse
+from tsynth.data.sequences import level_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,8 @@ def series_columns(view: Series) -> dict[str, pa.Array]:
 
 def numeric_column(values: NDArray[np.float64], column: Column, unit: str) -> pa.Array:
     """Float64 `values` (NaN is null) as an Arrow array of the column's type, rounded to its grid and clipped to
-    its bounds; categories and booleans come as codes, datetimes in `unit`."""
+    its bounds; categories and booleans come as codes, datetimes in `unit`.
+    """
     dtype = parse(column.dtype)
     null = ~np.isfinite(values)
     if column.kind == "datetime":
@@ -46,7 +47,9 @@ def numeric_column(values: NDArray[np.float64], column: Column, unit: str) -> pa
         info = np.iinfo(dtype.to_pandas_dtype())
         # float64 cannot hold the last integers of 64 bits, so the edges are clipped after the cast
         whole = np.rint(numbers)
-        inside = np.clip(whole, float(info.min), np.nextafter(float(info.max), 0.0)).astype(dtype.to_pandas_dtype())
+        inside = np.clip(whole, float(info.min), np.nextafter(float(info.max), 0.0)).astype(
+            dtype.to_pandas_dtype()
+        )
         return pa.array(inside, dtype, mask=null)
     if pa.types.is_decimal(dtype):
         return pa.array(numbers, pa.float64(), mask=null).cast(dtype, safe=False)

@@ -32,7 +32,9 @@ def horizon_in_units(horizon: Any, data: Sequences) -> float | int:
         except ValueError as error:
             raise UsageError(f"{horizon!r} is no duration", fix='write it as "30d" or "12h"') from error
         if word not in _WORDS or data.schema.time_unit not in TICKS:
-            raise UsageError(f"{horizon!r} is no duration on this time axis", fix="give a number of time units")
+            raise UsageError(
+                f"{horizon!r} is no duration on this time axis", fix="give a number of time units"
+            )
         return count * TICKS[word] / TICKS[data.schema.time_unit]
     if isinstance(horizon, bool) or not isinstance(horizon, int | float | np.number) or not horizon > 0:
         raise UsageError(f"horizon is a number of steps or a duration, not {horizon!r}")
