@@ -1,0 +1,1 @@
+"""A generator and a score that live in a package of their own."""
