@@ -110,7 +110,7 @@ def _canonical(table: pa.Table) -> pa.Table:
         if column.null_count and not pa.types.is_null(column.type):
             column = pc.fill_null(column, _nothing(column.type))
         arrays += [column, valid]
-        fields += [pa.field(name, column.type, nullable=False), pa.field(name, pa.bool_(), nullable=False)]
+        fields += [pa.field(name, column.type), pa.field(name, pa.bool_())]
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
