@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
+collect_ignore = ["plugin"]  # a package of its own, installed and tested by tests/contract/test_plugin.py
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # No test may assert a time, so none is failed by one; derandomised, so a red run can be repeated.

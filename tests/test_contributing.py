@@ -69,20 +69,3 @@ def test_plug_ins_are_listed_and_made(package):
     )
     assert done.returncode == 0, done.stdout
     assert done.stdout.strip() == "Normal(spread=2)"
-
-
-def test_suite_finds_a_planted_fault(package):
-    """A generator that draws from global random state repeats nothing: the suite says so."""
-    module = package / "tsynth_normal.py"
-    right = module.read_text(encoding="utf-8")
-    wrong = right.replace("self.spread * self.scale_ * draws", "self.scale_ * np.random.normal() * draws")
-    assert wrong != right
-    try:
-        module.write_text(wrong, encoding="utf-8")
-        done = python(
-            package, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "same_seed", "test_normal.py"
-        )
-    finally:
-        module.write_text(right, encoding="utf-8")
-    assert done.returncode == 1, done.stdout[-4000:]
-    assert "the same seed gives other rows" in done.stdout
