@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 
     from tsynth.data.streams import Streams
 
-__all__ = ["Detail", "Group", "Result", "Score"]
+__all__ = ["CannotSay", "Detail", "Group", "Result", "Score"]
 
 Group = Literal["fidelity", "structure", "utility", "privacy"]
+
+
+class CannotSay(Exception):
+    """Raised in `Score.prepare` where such data have no answer; the text is the reason, a clause."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,10 @@ class Score:
     interval is a bootstrap that re-weights and refits nothing.
 
     The harness calls with candidate = synthetic (`value`), the control half of the holdout (`floor`) and a sample
-    of train (`copied`), all cut to the same number of entities.
+    of train (`copied`), all cut to the same number of entities; `train` is whole, and what is learned from it once
+    (grids, codes) is kept by `tsynth.scores.ruler.ruler`. A score whose `prepare` is `dear` is asked for at
+    most two halvings of the holdout. One that counts over all rows, so that weights do not enter, has
+    ``interval_by = "none"``.
     """
 
     name: ClassVar[str]
@@ -106,7 +113,8 @@ class Score:
     standard: ClassVar[bool] = True
     counts_as_fidelity: ClassVar[bool] = False
     needs_holdout: ClassVar[bool] = False
-    interval_by: ClassVar[Literal["bootstrap", "halvings"]] = "bootstrap"
+    dear: ClassVar[bool] = False
+    interval_by: ClassVar[Literal["bootstrap", "halvings", "none"]] = "bootstrap"
     cannot_see: ClassVar[tuple[str, ...]] = ()
 
     def cannot(self, train: Sequences, reference: Sequences | None, candidate: Sequences) -> str | None:

@@ -82,7 +82,12 @@ class Report(Mapping[str, Result]):
     def worst(self, count: int = 3) -> list[Detail]:
         """The worst parts over all scores, by excess over the floor, with a sentence each and one a column."""
         ranked = sorted(
-            ((d.value - (d.floor or 0.0), r.name, d) for r in self.results.values() for d in r.details if d.sentence),
+            (
+                (d.value - (d.floor or 0.0), r.name, d)
+                for r in self.results.values()
+                for d in r.details
+                if d.sentence
+            ),
             key=lambda entry: (-entry[0], entry[1], entry[2].label),
         )
         chosen: list[Detail] = []
@@ -117,7 +122,9 @@ class Report(Mapping[str, Result]):
         """Write as JSON."""
         from tsynth.data.files import write_text
 
-        write_text(Path(path), json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        write_text(
+            Path(path), json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        )
 
     def rows(self) -> list[tuple[str, str, str, str, str]]:
         """Score, value, floor, copied, verdict as text: what every printed form shows."""
@@ -135,7 +142,9 @@ class Report(Mapping[str, Result]):
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{n}</th>" for n in ("score", "value", "floor", "copied", "verdict"))
-        body = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in self.rows())
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in self.rows()
+        )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 

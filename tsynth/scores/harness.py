@@ -1,0 +1,310 @@
+"""`evaluate`: asks every score about the synthetic rows, and about real ones that it has never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsynth import registry
+from tsynth.data.sequences import Note, Sequences
+from tsynth.data.streams import Streams
+from tsynth.errors import DataError, UsageError
+from tsynth.scores.alignment import aligned, blocks
+from tsynth.scores.base import CannotSay, Detail, Result, Score
+from tsynth.scores.report import Report
+from tsynth.scores.ruler import OTHER_TIME
+from tsynth.scores.verdicts import answers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["REWEIGHTINGS", "evaluate"]
+
+REWEIGHTINGS = 200
+"""Bootstrap draws behind an interval."""
+FEW, SMALL = 20, 2_000
+"""Entities of the holdout below which time is cut into blocks, and below which several halvings are averaged."""
+HALVINGS, DEAR_HALVINGS = 5, 2
+MOST_DETAILS = 40
+MOST_ENTITIES, MOST_ROWS = 5_000, 200_000
+"""Entities and rows of a side that are looked at."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class _Halving:
+    """One way to halve the holdout, with as many synthetic and training entities."""
+
+    number: int
+    reference: NDArray[np.int64]
+    synthetic: NDArray[np.int64]
+    control: NDArray[np.int64] | None = None
+    train: NDArray[np.int64] | None = None
+
+
+def evaluate(
+    train: Sequences,
+    synthetic: Sequences,
+    holdout: Sequences | None = None,
+    *,
+    seed: int = 0,
+    scores: str | Iterable[str | Score] = "standard",
+    progress: Progress | None = None,
+) -> Report:
+    """How faithful, useful and private synthetic rows are, each number beside what held-out real data score.
+
+    The holdout is halved by entity into reference and control. Each score is asked for the gap of the synthetic
+    rows to the reference (`value`), of the control (`floor`: what real data score) and of a sample of train
+    (`copied`: what copying scores), all cut to the same number of entities. Below 2,000 entities five halvings are
+    averaged; below 20, sequences are cut into blocks of time that alternate between reference and control.
+    The interval of value - floor is an entity bootstrap: 200 Poisson reweightings, centred, nothing refitted.
+    Without a holdout the reference is train itself, floor and copied are unknown, and scores of privacy cannot say.
+
+    Parameters
+    ----------
+    train : Sequences
+        What the generator learned from.
+    synthetic : Sequences
+        What it made; may lack identifiers and texts.
+    holdout : Sequences, optional
+        Real rows that it has not seen.
+    seed : int
+        The same seed, the same report.
+    scores : "standard", "all" or iterable of str or Score
+        Names of the registry, or scores of your own.
+    progress : callable, optional
+        Called as ``progress(name, done, total)`` before each score and once at the end.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    SchemaMismatch
+        Columns are missing, new or of another nature.
+    DataError
+        One side has no rows.
+    """
+    asked = _scores(scores)
+    others = {"synthetic": synthetic} if holdout is None else {"synthetic": synthetic, "holdout": holdout}
+    train, others = aligned(train, others)
+    for who, data in {"train": train, **others}.items():
+        if not data.n_rows:
+            raise DataError(f"{who} has no rows", fix="hand in rows on every side")
+    meta: dict[str, Any] = {
+        "seed": seed,
+        "reweightings": REWEIGHTINGS,
+        "caps": {"entities": MOST_ENTITIES, "rows": MOST_ROWS},
+        "sizes": {
+            w: {"entities": d.n_entities, "rows": d.n_rows} for w, d in {"train": train, **others}.items()
+        },
+    }
+    train, others, halvings = _halve(train, others, seed, meta)
+    done = {}
+    for i, score in enumerate(asked):
+        if progress:
+            progress(score.name, i, len(asked))
+        done[score.name] = _ask(score, train, others, halvings, seed)
+    if progress:
+        progress("", len(asked), len(asked))
+    return Report(done, answers(done), meta)
+
+
+def _scores(asked: str | Iterable[str | Score]) -> list[Score]:
+    if isinstance(asked, str):
+        if asked not in ("standard", "all"):
+            raise UsageError(f"there is no suite {asked!r}", fix='use "standard", "all" or a list of names')
+        classes = [registry.find("scores", name) for name in registry.names("scores")]
+        return [c() for c in classes if asked == "all" or c.standard]
+    return [registry.find("scores", s)() if isinstance(s, str) else s for s in asked]
+
+
+# -- halving
+
+
+def _halve(
+    train: Sequences, others: dict[str, Sequences], seed: int, meta: dict[str, Any]
+) -> tuple[Sequences, dict[str, Sequences], list[_Halving]]:
+    holdout = others.get("holdout")
+    judge = holdout if holdout is not None else train
+    parity = None
+    if holdout is not None and np.nanmin(holdout.time) >= np.nanmax(train.time):
+        meta["holdout_in_other_time"] = True
+        train = train.with_notes(
+            Note(OTHER_TIME, "the holdout lies later than train; absolute time is not compared")
+        )
+    if judge.n_entities < FEW:
+        length = int(np.clip(judge.n_rows // 40, 4, 64))
+        meta["unit"] = f"block of {length} rows"
+        train, _ = blocks(train, length)
+        cut = {who: blocks(data, length) for who, data in others.items()}
+        others = {who: data for who, (data, _) in cut.items()}
+        if holdout is not None:
+            parity = cut["holdout"][1] % 2
+    else:
+        meta["unit"] = "entity"
+    sides = {"train": train, **others}
+    limit = MOST_ENTITIES
+    for data in sides.values():
+        limit = min(limit, max(2, int(MOST_ROWS / max(data.n_rows / max(data.n_entities, 1), 1))))
+    halvings = []
+    if holdout is None:
+        n = min(train.n_entities, others["synthetic"].n_entities, limit)
+        halvings.append(
+            _Halving(0, _drawn(train, "train", n, seed), _drawn(others["synthetic"], "synthetic", n, seed))
+        )
+    else:
+        count = others["holdout"].n_entities
+        repeats = 2 if parity is not None else 1 if count >= SMALL else HALVINGS
+        for h in range(repeats):
+            order = _order(count, ("halve", h), seed)
+            if parity is not None:
+                first, second = order[parity[order] == h % 2], order[parity[order] != h % 2]
+            else:
+                first, second = order[: count // 2], order[count // 2 :]
+            n = min(len(first), len(second), train.n_entities, others["synthetic"].n_entities, limit)
+            halvings.append(
+                _Halving(
+                    h,
+                    first[:n],
+                    _drawn(others["synthetic"], "synthetic", n, seed, h),
+                    second[:n],
+                    _drawn(train, "train", n, seed, h),
+                )
+            )
+    meta["halvings"] = len(halvings) if holdout is not None else 0
+    meta["compared"] = {"entities": len(halvings[0].reference)}
+    return train, others, halvings
+
+
+def _order(count: int, purpose: tuple[str | int, ...], seed: int) -> NDArray[np.int64]:
+    return np.argsort(Streams(seed, ("evaluate", *purpose), range(count)).uniform(), kind="stable")
+
+
+def _drawn(data: Sequences, who: str, n: int, seed: int, halving: int = 0) -> NDArray[np.int64]:
+    return np.sort(_order(data.n_entities, ("draw", who, halving), seed)[:n])
+
+
+# -- asking one score
+
+
+def _ask(
+    score: Score, train: Sequences, others: dict[str, Sequences], halvings: list[_Halving], seed: int
+) -> Result:
+    blank = Result(
+        score.name, score.title, score.question, score.group, counts_as_fidelity=score.counts_as_fidelity
+    )
+    if score.needs_holdout and "holdout" not in others:
+        return _silent(blank, "it needs a holdout, real rows that the generator has not seen")
+    if len(halvings[0].reference) < 2:
+        return _silent(blank, "fewer than two entities can be compared on each side")
+    if score.dear:
+        halvings = halvings[:DEAR_HALVINGS]
+    try:
+        asked = [_Answers(score, train, others, halving, seed) for halving in halvings]
+    except CannotSay as reason:
+        return _silent(blank, str(reason))
+    if not all(np.isfinite(a.value) for a in asked):
+        return _silent(blank, "the data give no number")
+    floor, copied = _mean([a.floor for a in asked]), _mean([a.copied for a in asked])
+    value = float(np.mean([a.value for a in asked]))
+    interval, by = None, ""
+    if floor is not None and score.interval_by != "none":
+        interval, by = _interval(score, asked, others, train, seed, value - floor)
+    result = replace(
+        blank,
+        value=value,
+        floor=floor,
+        copied=copied,
+        interval=interval,
+        interval_by=by,
+        details=tuple(asked[0].details()[:MOST_DETAILS]),
+        curve=score.curve(asked[0].synthetic),
+    )
+    return replace(result, verdict=score.verdict(result))
+
+
+def _silent(blank: Result, reason: str) -> Result:
+    return replace(blank, status="cannot say", reason=reason, verdict=f"Cannot say: {reason}.")
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [v for v in values if v is not None and np.isfinite(v)]
+    return float(np.mean(known)) if len(known) == len(values) else None
+
+
+class _Answers:
+    """A score's answers for one halving, kept prepared for reweighting."""
+
+    def __init__(
+        self, score: Score, train: Sequences, others: dict[str, Sequences], halving: _Halving, seed: int
+    ) -> None:
+        self.score, self.halving = score, halving
+        source = others.get("holdout", train)
+        reference, candidate = source.take(halving.reference), others["synthetic"].take(halving.synthetic)
+        reason = score.cannot(train, reference, candidate)
+        if reason:
+            raise CannotSay(reason)
+
+        def prepared(data: Sequences) -> Any:
+            streams = Streams(seed, ("score", score.name, halving.number), range(data.n_entities))
+            return score.prepare(train, reference, data, streams)
+
+        self.ones = np.ones(len(halving.reference))
+        self.synthetic = prepared(candidate)
+        self.value = float(score.value(self.synthetic, self.ones, self.ones))
+        self.control = self.floor = self.copied = None
+        if halving.control is not None and halving.train is not None:
+            try:
+                self.control = prepared(source.take(halving.control))
+                self.floor = float(score.value(self.control, self.ones, self.ones))
+                self.copied = float(score.value(prepared(train.take(halving.train)), self.ones, self.ones))
+            except CannotSay:
+                pass
+
+    def details(self) -> list[Detail]:
+        floors = {} if self.control is None else {d.label: d.value for d in self.score.details(self.control)}
+        return [replace(d, floor=floors.get(d.label, d.floor)) for d in self.score.details(self.synthetic)]
+
+    def difference(self, holdout: NDArray[np.float64], synthetic: NDArray[np.float64]) -> float:
+        """Value - floor under weights of all entities of a side."""
+        reference = holdout[self.halving.reference]
+        value = self.score.value(self.synthetic, reference, synthetic[self.halving.synthetic])
+        return float(value - self.score.value(self.control, reference, holdout[self.halving.control]))
+
+
+def _interval(
+    score: Score,
+    asked: list[_Answers],
+    others: dict[str, Sequences],
+    train: Sequences,
+    seed: int,
+    excess: float,
+) -> tuple[tuple[float, float] | None, str]:
+    if score.interval_by == "halvings":
+        if len(asked) < HALVINGS:
+            return None, ""
+        spread = 2 * float(np.std([a.value - (a.floor or 0) for a in asked], ddof=1))
+        return (excess - spread, excess + spread), f"twice the spread over {len(asked)} halvings"
+    weights = [_weights(others["holdout"], "holdout", seed), _weights(others["synthetic"], "synthetic", seed)]
+    draws = [
+        np.mean([a.difference(weights[0](b), weights[1](b)) for a in asked]) for b in range(REWEIGHTINGS)
+    ]
+    around = np.array(draws) - np.mean(draws)
+    low, high = np.quantile(around, [0.025, 0.975])
+    return (float(excess + low), float(excess + high)), f"entity bootstrap, {REWEIGHTINGS} reweightings"
+
+
+def _weights(data: Sequences, who: str, seed: int) -> Callable[[int], NDArray[np.float64]]:
+    drawn = (
+        Streams(seed, ("bootstrap", who), range(data.n_entities))
+        .poisson(1.0, REWEIGHTINGS)
+        .T.astype(np.float64)
+    )
+    drawn = np.ascontiguousarray(drawn)
+    return lambda b: drawn[b]

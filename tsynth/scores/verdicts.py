@@ -1,0 +1,141 @@
+"""Plain sentences on results, and the three answers a reader looks for first.
+
+Thresholds
+----------
+faithful
+    `Report.times_floor`: good up to 1.5, fair up to 3, else poor; one step worse where more than 5 % of the rows
+    beyond the real share break a found rule or go back in time.
+useful
+    Excess of the score `utility` over its floor, the part of what real data teach that is lost: good up to .05,
+    fair up to .15, else poor.
+private
+    Excess over real data of equal rows (fair above .05, poor above .2), equal runs of three rows (.01, .1) and
+    entities that lie nearest to a training entity (.05, .2, where its interval lies above 0); the worst counts.
+    "good" says that none of these attacks works, not that none can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tsynth.scores.report import Answer, Report
+from tsynth.scores.words import number, share
+
+if TYPE_CHECKING:
+    from tsynth.scores.base import Result
+
+__all__ = ["FAITHFUL", "PRIVATE", "STRUCTURE", "USEFUL", "against_floor", "answers"]
+
+FAITHFUL, USEFUL, STRUCTURE = (1.5, 3.0), (0.05, 0.15), 0.05
+PRIVATE = {"exact_rows": (0.05, 0.2), "exact_runs": (0.01, 0.1), "nearest": (0.05, 0.2)}
+LEVELS = ("good", "fair", "poor")
+
+
+def against_floor(result: Result) -> str:
+    """The gap beside what held-out real data score, and whether chance explains the difference."""
+    if result.value is None:
+        return f"Cannot say: {result.reason}."
+    value = number(result.value)
+    if result.floor is None:
+        return f"The gap is {value}; without held-out real data nothing says whether that is much."
+    both = f"The gap is {value}, held-out real data score {number(result.floor)}"
+    if result.interval is None:
+        return both + "."
+    if result.interval[0] > 0:
+        ratio = result.value / result.floor if result.floor > 0 else 0.0
+        times = f", {number(ratio)} times as much" if 0 < ratio < 100 else ""
+        return both + f"{times}: a difference that chance does not explain."
+    if result.interval[1] < 0:
+        return both + ": closer than held-out real data, which copying can cause."
+    return both + ": chance explains the difference."
+
+
+def answers(results: Mapping[str, Result]) -> tuple[Answer, ...]:
+    """Faithful, useful, private, in that order."""
+    return _faithful(results), _useful(results), _private(results)
+
+
+def _ok(results: Mapping[str, Result], name: str) -> Result | None:
+    result = results.get(name)
+    return result if result is not None and result.status == "ok" and result.value is not None else None
+
+
+def _excess(result: Result) -> float:
+    return (result.value or 0.0) - (result.floor or 0.0)
+
+
+def _level(value: float, bounds: tuple[float, float]) -> int:
+    return int(value > bounds[0]) + int(value > bounds[1])
+
+
+def _faithful(results: Mapping[str, Result]) -> Answer:
+    times = Report(dict(results)).times_floor
+    if times is None:
+        return Answer(
+            "faithful", "cannot say", "Cannot say: there are no held-out real data to compare with."
+        )
+    level = _level(times, FAITHFUL)
+    words = ("Close to real data", "Alike in the main, with visible differences", "Clearly unlike real data")
+    sentence = f"{words[level]}: gaps are {number(times)} times those between two halves of real data"
+    broken = [
+        r
+        for name in ("constraints", "time_goes_back")
+        if (r := _ok(results, name)) and _excess(r) > STRUCTURE
+    ]
+    if broken:
+        level = min(level + 1, 2)
+        part = {"constraints": "break a rule that real data hold", "time_goes_back": "go back in time"}
+        sentence += "; " + " and ".join(f"{share(r.value or 0)} of the rows {part[r.name]}" for r in broken)
+    return Answer("faithful", LEVELS[level], sentence + ".", times, 1.0, "times the noise floor")
+
+
+def _useful(results: Mapping[str, Result]) -> Answer:
+    result = _ok(results, "utility")
+    if result is None:
+        reason = results["utility"].reason if "utility" in results else "the score was not asked for"
+        return Answer("useful", "cannot say", f"Cannot say: {reason}.")
+    curve = result.curve
+    level = _level(_excess(result), USEFUL) if result.floor is not None else _level(result.value or 0, USEFUL)
+    words = (
+        "Models trained on it do as well",
+        "Models trained on it lose something",
+        "Models trained on it lose much",
+    )
+    sentence = (
+        f"{words[level]}: {curve['task']} reaches {curve['measure']} {number(curve['synthetic'])} "
+        f"on real data after training on synthetic rows, {number(curve['real'])} after training on real ones."
+    )
+    return Answer("useful", LEVELS[level], sentence, curve["synthetic"], curve["real"], curve["measure"])
+
+
+def _private(results: Mapping[str, Result]) -> Answer:
+    known = [r for name in PRIVATE if (r := _ok(results, name)) is not None and r.floor is not None]
+    if not known:
+        reasons = [results[name].reason for name in PRIVATE if name in results and results[name].reason]
+        return Answer(
+            "private", "cannot say", f"Cannot say: {reasons[0] if reasons else 'no attack was tried'}."
+        )
+    levels = []
+    for result in known:
+        level = _level(_excess(result), PRIVATE[result.name])
+        if result.interval is not None and result.interval[0] <= 0:
+            level = 0
+        levels.append(level)
+    at = int(np.argmax(levels))
+    shown = known[at] if levels[at] else known[-1]
+    words = (
+        "No copying was found, which is no proof that there is none",
+        "Some synthetic data lie closer to the training data than they should",
+        "Synthetic data repeat training data",
+    )
+    what = {
+        "exact_rows": "of the synthetic rows equal a training row",
+        "exact_runs": "of the runs of three rows equal one in training",
+        "nearest": "more synthetic entities than by chance lie nearest to a training entity",
+    }
+    made, real = share(shown.value or 0), share(shown.floor or 0)
+    sentence = f"{words[levels[at]]}: {made} {what[shown.name]}, {real} of held-out real ones."
+    return Answer("private", LEVELS[levels[at]], sentence, shown.value, shown.floor, "share")
