@@ -35,8 +35,8 @@ class Continuous:
     """A number: null, one of the spikes, or a value on one of the grids.
 
     Spikes are zeros, price lists and values that stick out of their neighbours, each held by several entities
-    (see `tsynth.data.encoding.base.threshold`). Grids are the powers of ten that more values are multiples of than
-    chance would have. What is left goes through a grid of quantiles, each smoothed over its lattice step; the ends
+    (see `tsynth.data.encoding.base.threshold`). Grids are the powers of ten that more values are
+    multiples of than chance would have. What is left goes through a grid of quantiles, each smoothed over its lattice step; the ends
     of the grid are means over the most extreme entities, so no extreme single value is stored.
 
     Parameters
@@ -79,8 +79,10 @@ class Continuous:
         return {"sketch": compress(sketch)}
 
     def merge(self, states: list[dict[str, Any]], entities: int) -> None:
-        sketch = combine([state["sketch"] for state in states])
-        protect = threshold(entities)
+        self.fit_sketch(combine([state["sketch"] for state in states]), threshold(entities))
+
+    def fit_sketch(self, sketch: Sketch, protect: int) -> None:
+        """Find spikes, grids and quantiles; `protect` entities must hold what is kept as it is."""
         self.atoms_ = self._atoms(sketch, protect)
         rest = sketch.without(self.atoms_)
         if rest.rows.sum() == 0:

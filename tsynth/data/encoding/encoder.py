@@ -19,6 +19,7 @@ from tsynth.data.encoding.dtypes import from_floats, nothing
 from tsynth.data.encoding.party import FEW, Party
 from tsynth.data.encoding.rows import Field, Rows
 from tsynth.data.encoding.surrogates import Surrogates
+from tsynth.data.encoding.timing import Timing
 from tsynth.data.schema import Column, Schema
 from tsynth.data.sequences import Sequences
 from tsynth.errors import UsageError
@@ -64,6 +65,7 @@ class Encoder:
         self.surrogates = {
             c.name: Surrogates(c) for c in schema if c.kind == "identifier" or c.role == "entity"
         }
+        self.timing = Timing(schema)
         self.time_step_ = 0.0
         self.windowed_ = False
 
@@ -78,6 +80,8 @@ class Encoder:
             "columns": {name: encoding.learn(part) for name, encoding in self.encodings.items()},
             "names": names,
             "steps": self._steps(part),
+            "timing": self.timing.learn(part),
+            "calendar": part.calendar,
             "windowed": bool(
                 np.any(part.end[part.lengths > 0] > part.time[part.offsets[1:][part.lengths > 0] - 1])
             ),
@@ -94,6 +98,12 @@ class Encoder:
         fits = [step for step in held[0]["steps"] if all(step in s["steps"] for s in held)] if held else []
         self.time_step_ = max(fits, default=0.0)
         self.windowed_ = any(s["windowed"] for s in held)
+        self.timing.merge(
+            [s["timing"] for s in held],
+            day=self._day(),
+            step=self.time_step_,
+            calendar=any(s["calendar"] for s in held),
+        )
         return self
 
     def _steps(self, part: Sequences) -> list[float]:
@@ -118,7 +128,7 @@ class Encoder:
 
     def _day(self) -> float:
         unit = clock.TICKS.get(self.schema.time_unit)
-        return clock.TICKS["d"] / unit if unit else float("nan")
+        return clock.TICKS["d"] / unit if unit and self.schema.time is not None else float("nan")
 
     # -- there
 
@@ -137,6 +147,7 @@ class Encoder:
             day=self._day(),
             step=self.time_step_,
             windowed=self.windowed_,
+            timing=self.timing,
         )
 
     def encode_statics(self, data: Sequences, names: list[str]) -> dict[str, Field]:
@@ -210,6 +221,7 @@ class Encoder:
             "names": {name: surrogates.to_state() for name, surrogates in self.surrogates.items()},
             "time_step": self.time_step_,
             "windowed": self.windowed_,
+            "timing": self.timing.to_state(),
         }
 
     @classmethod
@@ -221,6 +233,7 @@ class Encoder:
         for name, surrogates in self.surrogates.items():
             surrogates.restore(state["names"][name])
         self.time_step_, self.windowed_ = float(state["time_step"]), bool(state["windowed"])
+        self.timing.restore(state["timing"])
         return self
 
 

@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tsynth.data.encoding.timing import Timing
+
 __all__ = ["Field", "Rows"]
 
 
@@ -72,6 +74,8 @@ class Rows:
         Lattice on which all times lie, 0 where there is none.
     windowed : bool
         Whether `start` and `end` were given by the source, not taken from first and last row.
+    timing : Timing, optional
+        What is known of first rows, gaps and windows of the whole source.
     """
 
     offsets: NDArray[np.int64]
@@ -85,6 +89,7 @@ class Rows:
     day: float = float("nan")
     step: float = 0.0
     windowed: bool = False
+    timing: Timing | None = None
 
     @property
     def n_entities(self) -> int:
