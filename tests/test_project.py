@@ -63,6 +63,13 @@ def test_package_is_typed():
     assert (Path(tsynth.__file__).parent / "py.typed").is_file()
 
 
+@pytest.mark.source
+def test_stub_is_what_the_script_writes(repository):
+    command = [sys.executable, "tools/write_stub.py", "--check"]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr or "run tools/write_stub.py"
+
+
 # --- import contracts ------------------------------------------------------------------------------------
 
 
