@@ -46,8 +46,7 @@ def to_units(array: pa.ChunkedArray | pa.Array, unit: str) -> NDArray[np.float64
     ticks, null, tick = wall_ticks(array)
     ratio = TICKS.get(unit, TICKS["d"]) / TICKS[tick]
     out = ticks / ratio if ratio >= 1 else ticks * (1 / ratio)
-    out[null] = np.nan
-    return out
+    return np.where(null, np.nan, out)
 
 
 def from_units(values: NDArray[np.float64], unit: str, dtype: pa.DataType) -> pa.Array:

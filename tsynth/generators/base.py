@@ -224,7 +224,7 @@ class Generator:
         if given is not None:
             n = given.check_count(n)
         n = _positive(self.n_entities_ if n is None else n, "n")
-        if not isinstance(first, int | np.integer) or first < 0:
+        if first < 0:
             raise UsageError(f"first is the number of an entity, not {first!r}", fix="count from 0")
         inner = min(part, 4 * BLOCK)
         for begin in range(first, first + n, part):

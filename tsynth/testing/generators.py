@@ -198,9 +198,9 @@ def _threads_share_a_fit(kind: type[Generator], data: Sequences) -> None:
 
 
 def _leaves_global_state_alone(kind: type[Generator], data: Sequences) -> None:
-    before = np.random.get_state()[1].tobytes()  # type: ignore[index,union-attr]
+    before = np.random.get_state()[1].tobytes()  # type: ignore[index]
     kind().fit(data, seed=1).sample(5, seed=2)
-    assert np.random.get_state()[1].tobytes() == before, "numpy's global random state was used"  # type: ignore[index,union-attr]
+    assert np.random.get_state()[1].tobytes() == before, "numpy's global random state was used"  # type: ignore[index]
 
 
 def _row_order_does_not_matter(kind: type[Generator], data: Sequences) -> None:
@@ -254,7 +254,7 @@ def _samples_so_many_rows(kind: type[Generator], data: Sequences) -> None:
 def _refuses_wrong_counts(kind: type[Generator], data: Sequences) -> None:
     fitted = kind().fit(data, seed=1)
     for wrong in (0, -1, 2.5, "many", True):
-        _raises(UsageError, lambda wrong=wrong: fitted.sample(wrong, seed=0))
+        _raises(UsageError, partial(fitted.sample, wrong, seed=0))
     _raises(UsageError, lambda: fitted.sample(3, rows=10))
     _raises(UsageError, lambda: fitted.sample(3, first=-1))
 
