@@ -119,7 +119,6 @@ class Streams:
         self.seed = operator.index(seed)
         self.path = path
         self.entities = entities
-        self.entities.setflags(write=False)
         self._calls = calls  # draws made so far an entity, from 1: number 0 belongs to compiled loops
         self._rows = rows  # where our entities stand in `_calls`, which subsets share
 
