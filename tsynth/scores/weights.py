@@ -46,6 +46,14 @@ class Counts:
             (values, (cell[kept], entity[kept])), shape=(n_cells, n_entities)
         ).tocsr()
 
+    @classmethod
+    def dense(cls, amounts: NDArray[np.float64]) -> Counts:
+        """Counts of an (entities, cells) array."""
+        made = cls.__new__(cls)
+        made.n_entities, made.n_cells = amounts.shape
+        made._matrix = sparse.csr_matrix(amounts.T)
+        return made
+
     def total(self, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Weighted sum over the entities, (cells,)."""
         weights = np.ones(self.n_entities) if weights is None else weights
