@@ -101,11 +101,13 @@ class _Labels:
 
     def each(self) -> str | None:
         """ "mixed" where every sequence has a step of its own."""
-        if self.long.sum() < 2 or self.long.sum() > 20_000:
+        if self.long.sum() < 2:
             return None
         bounds = np.searchsorted(self.entity, np.arange(len(self.long) + 1))
         found, seen = 0, set()
-        for i in np.flatnonzero(self.long):
+        for tried, i in enumerate(np.flatnonzero(self.long)):
+            if tried >= 30 and found < tried / 2:
+                return None
             values = self.values[bounds[i] : bounds[i + 1]]
             gaps = np.diff(values)
             one = _Labels(values, np.zeros(len(values), np.int64), np.ones(1, bool), gaps, np.zeros(len(gaps), np.int64), self.tick)

@@ -11,13 +11,14 @@ import pyarrow as pa
 from tsynth.data.arrow_types import plain
 from tsynth.data.facts import Facts
 from tsynth.data.frequency import frequency_of, time_unit_of
+from tsynth.data.guess import guess_entity_time
 from tsynth.data.kinds import kind_of
 from tsynth.data.ordering import Layout, lay_out
 from tsynth.data.roles import assign_roles
 from tsynth.data.schema import ROLES, Column, Schema
 from tsynth.errors import DataError, UsageError
 
-__all__ = ["infer"]
+__all__ = ["guess_entity_time", "infer"]
 
 
 def infer(

@@ -131,6 +131,8 @@ def read(
     layout = lay_out(table, entity, when)
     if schema is None:
         schema = infer(table, entity=entity, time=when, entities=extra, roles=roles, layout=layout)
+        if len(parts_of := frames.origin_facts(origin)[1].get("time_parts", {})) and schema[parts_of["name"]].kind != "datetime":
+            schema = schema.edit(parts_of["name"], unit="h")
         if inf == "null":
             schema = schema.with_columns([replace(c, inf="null") for c in schema])
     if frequency != _AUTO:
@@ -216,7 +218,8 @@ def build(
     ordered = layout.order if order == "file" and rank is None else break_ties(table, layout, names, rank.name if rank else None)
     if not np.array_equal(ordered, np.arange(table.num_rows)):
         if layout.out_of_order or not _grouped(layout):
-            kept.append(Note("sorted", f"rows were sorted by entity and time ({layout.out_of_order:.1%} came earlier than the row of their entity before)"))
+            late = f"; {layout.out_of_order:.1%} came earlier than the row of their entity before them" if layout.out_of_order else ""
+            kept.append(Note("sorted", f"rows were sorted by {'entity and ' if schema.entity else ''}time{late}"))
         table = table.take(pa.array(ordered))
     dynamic = [c.name for c in schema.row_columns if not c.static and c.role != "entity"]
     static = [c.name for c in schema.row_columns if c.static and c.role != "entity"]

@@ -19,7 +19,8 @@ GROUP = frozenset("group cohort site center centre".split())
 FOLLOWUP = frozenset("years time futime followup fuyears survival surv tte os pfs fu exit futures duration endtime".split())
 EVENT = frozenset("status event death dead died deceased failure censored censoring cens delta outcome transplant".split())
 OUTCOME = frozenset("death dead died mortality outcome survived readmission readmitted".split())
-MARKS = ("mark", "event", "activity", "action", "code", "type", "state", "status", "category", "kind", "operation")
+MARKS = ("mark", "event", "activity", "action", "code", "type", "state", "status", "category", "kind", "operation", "parameter",
+         "variable", "item")  # fmt: skip
 """Words for what happened, the most telling first."""
 
 MEANINGS = {

@@ -305,7 +305,7 @@ class Sequences:
         """Rows in the frame type that came in."""
         from tsynth.data.frames import from_table
 
-        return from_table(self.table(), self.origin)
+        return from_table(self.table(), self.origin, {c.name: c.levels for c in self.schema if c.levels})
 
     @property
     def entity_frame(self) -> Any:
@@ -313,7 +313,7 @@ class Sequences:
         from tsynth.data.frames import from_table
 
         table = self.entity_table()
-        return None if table is None else from_table(table, self.origin)
+        return None if table is None else from_table(table, self.origin, {c.name: c.levels for c in self.schema if c.levels})
 
     def content_hash(self) -> str:
         """Sha256 of rows and entity table as Arrow streams in entity order, whatever the parts they came in."""
