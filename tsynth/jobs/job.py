@@ -63,8 +63,16 @@ class SourcePart(_Part):
         default_factory=dict, description="Part that a column plays, by column name."
     )
     order: Literal["content", "file"] = Field(
-        default="content", description="What orders rows of one entity and time."
+        default="content", description="What orders rows of one entity and time: their values, or the file."
     )
+    inf: Literal["error", "null"] = Field(default="error", description="What to do with infinite numbers.")
+    time_zone: str | None = Field(default=None, description="Zone of times that come without one.")
+    separator: str | None = Field(default=None, description="CSV: what stands between fields.")
+    encoding: str | None = Field(default=None, description="CSV: encoding of the text.")
+    decimal: Literal[".", ","] | None = Field(default=None, description="CSV: the decimal point.")
+    dayfirst: bool | None = Field(default=None, description="CSV: whether 3/4/2024 is the third of April.")
+    date_format: str | None = Field(default=None, description='CSV: how dates are written, "%d.%m.%Y".')
+    null_values: Names = Field(default_factory=list, description="CSV: further spellings of null.")
 
 
 class ColumnEdit(_Part):
@@ -87,6 +95,9 @@ class SchemaPart(_Part):
     file: Path | None = Field(default=None, description="A schema that `tsynth inspect --schema` wrote.")
     columns: dict[str, ColumnEdit] = Field(default_factory=dict, description="Edits by column name.")
     time_unit: TimeUnit | None = Field(default=None, description="Unit in which time is counted.")
+    frequency: str | None = Field(
+        default=None, description='Grid of the times ("D", "MS"); "none" says that rows are events.'
+    )
     event_levels: dict[str, str] = Field(
         default_factory=dict, description="Meaning of the codes of an event."
     )
@@ -111,7 +122,7 @@ class GeneratorPart(_Part):
     name: str | None = Field(default=None, description="A name that `tsynth list generators` shows.")
     parameters: dict[str, Any] = Field(default_factory=dict, description="Parameters of its constructor.")
     minutes: float | None = Field(
-        None, gt=0, description="Time to learn, for generators that learn by steps."
+        default=None, gt=0, description="Time to learn, for generators that learn by steps."
     )
     steps: int | None = Field(
         default=None, ge=1, description="Exact number of steps; repeats an earlier fit."
@@ -145,7 +156,7 @@ class ScorePart(_Part):
     """What is asked about the synthetic rows."""
 
     scores: Literal["standard", "all"] | list[str] = Field(
-        "standard", description="A suite, or names of scores."
+        default="standard", description="A suite, or names of scores."
     )
 
 

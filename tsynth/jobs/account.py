@@ -1,0 +1,198 @@
+"""What a release says of itself: the context of page and card, and the manifest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from tsynth.generators.artifacts import model_hash
+from tsynth.generators.creation import list_generators
+from tsynth.jobs import machine
+from tsynth.jobs.release import FORMAT, KIND
+from tsynth.reports.context import Context
+
+if TYPE_CHECKING:
+    from tsynth.data.constraints import Constraint
+    from tsynth.data.sequences import Sequences
+    from tsynth.generators.base import Generator
+    from tsynth.jobs.job import Job
+    from tsynth.scores.report import Report
+
+__all__ = ["Facts", "command", "constraint_rows", "context", "manifest"]
+
+NOTE = "All rows are synthetic: drawn from a model that learned from the source. None was taken from it."
+UNSUITABLE = (
+    "Decisions about a single person, account or device: no synthetic entity stands for a real one.",
+    "Proof that something rare does or does not happen: what the source holds seldom, a model knows badly.",
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a run knows when it has scored.
+
+    Parameters
+    ----------
+    job : Job
+    source : mapping
+        Sizes and span, free of private parts of a path.
+    train, holdout : Sequences
+    generator : Generator
+    reason : str
+        Why this generator.
+    constraints : sequence of Constraint
+    synthetic : Sequences
+        The synthetic rows that were scored.
+    watch : Stopwatch
+    """
+
+    job: Job
+    source: Mapping[str, Any]
+    train: Sequences
+    holdout: Sequences
+    generator: Generator
+    reason: str
+    constraints: list[Constraint]
+    synthetic: Sequences
+    watch: machine.Stopwatch
+
+    @property
+    def by(self) -> str:
+        """Whether whole entities or blocks of time were held out."""
+        if self.job.split.by != "auto":
+            return self.job.split.by
+        return (
+            "entity"
+            if self.train.n_entities + self.holdout.n_entities <= int(self.source["entities"])
+            else "time"
+        )
+
+
+def command(job: Job) -> str:
+    """The command that makes the release again, in as far as flags can say it."""
+    shown = job.shown()
+    source, sample = shown["source"], shown.get("sample", {})
+    simple = {"seed", "source", "generator", "sample", "release", "constraints"}
+    said_by_flags = set(shown) <= simple and not shown.get("generator", {}).get("parameters")
+    if not said_by_flags or "add" in shown.get("constraints", {}):
+        return "tsynth run job.toml"
+    words = ["tsynth", "run", *source["path"]]
+    flags = [("entity", source.get("entity"))]
+    flags += [("time", name) for name in source.get("time") or ()]
+    flags += [("entities", source.get("entities")), ("null-entity", source.get("null_entity"))]
+    flags += [(key, shown.get("generator", {}).get(key)) for key in ("minutes", "steps")]
+    flags += [
+        ("generator", shown.get("generator", {}).get("name")),
+        ("seed", job.seed),
+        ("n", sample.get("n")),
+    ]
+    flags += [("drop-constraint", word) for word in shown.get("constraints", {}).get("drop", ())]
+    flags += [("out", shown["release"]["out"])]
+    for name, value in flags:
+        if value is not None:
+            words += [f"-{name}" if len(name) == 1 else f"--{name}", _quoted(str(value))]
+    return " ".join(words)
+
+
+def _quoted(word: str) -> str:
+    return word if word and all(c.isalnum() or c in "._-/+" for c in word) else f'"{word}"'
+
+
+def constraint_rows(rules: Iterable[Constraint], synthetic: Sequences | None = None) -> list[dict[str, Any]]:
+    """Each rule with the share of rows that keep it, in real rows and in synthetic ones."""
+    return [
+        {
+            "name": rule.name,
+            "sentence": rule.sentence(),
+            "columns": list(rule.columns),
+            "real": _number(rule.share),
+            "interval": None if math.isnan(rule.interval[0]) else [float(x) for x in rule.interval],
+            "synthetic": None if synthetic is None else _number(rule.holds(synthetic)),
+        }
+        for rule in rules
+    ]
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def context(facts: Facts) -> Context:
+    """What page and card need beside the scores."""
+    job, generator = facts.job, facts.generator
+    diagnosis = generator.diagnose()
+    return Context(
+        title=job.release.title or str(facts.source["name"]),
+        source=facts.source,
+        generator={
+            "name": generator.name,
+            "parameters": generator.get_params(),
+            "cannot_keep": list(generator.cannot_keep),
+            "summary": list_generators().get(generator.name, ""),
+            "fit_seconds": facts.watch.seconds.get("fit"),
+            "reason": facts.reason,
+            **({"curve": diagnosis["curve"]} if "curve" in diagnosis else {}),
+        },
+        run={
+            "date": machine.date(),
+            "machine": machine.machine(),
+            "duration_s": facts.watch.total,
+            "seed": job.seed,
+            "versions": machine.versions(),
+            "command": command(job),
+        },
+        schema=generator.schema_,
+        constraints=constraint_rows(facts.constraints, facts.synthetic),
+        notes=facts.train.notes,
+        splits={
+            "train_entities": facts.train.n_entities,
+            "holdout_entities": facts.holdout.n_entities,
+            "train_rows": facts.train.n_rows,
+            "holdout_rows": facts.holdout.n_rows,
+            "by": facts.by,
+        },
+        synthetic=facts.synthetic,
+        unsuitable=[*UNSUITABLE, *(f"Work that rests on {clause}." for clause in generator.cannot_keep)],
+        job=job.shown(),
+    )
+
+
+def manifest(
+    facts: Facts, report: Report, page: Context, files: Mapping[str, Any], content_hash: str, rows: int
+) -> dict[str, Any]:
+    """What `manifest.json` says; only `run` changes when the same job is run again elsewhere."""
+    generator = facts.generator
+    return {
+        "format": FORMAT,
+        "kind": KIND,
+        "synthetic": True,
+        "note": NOTE,
+        "title": page.title,
+        "content_hash": content_hash,
+        "rows": rows,
+        "entities": sum(entry["entities"] for name, entry in files.items() if name.startswith("data/")),
+        "source": dict(page.source),
+        "split": dict(page.splits),
+        "generator": {
+            "name": generator.name,
+            "parameters": generator.get_params(),
+            "model_hash": model_hash(generator),
+            "steps": getattr(generator, "steps_", None),
+            "reason": facts.reason,
+            "cannot_keep": list(generator.cannot_keep),
+        },
+        "constraints": list(page.constraints),
+        "answers": [asdict(answer) for answer in report.answers],
+        "times_floor": report.times_floor,
+        "job": facts.job.shown(),
+        "schema": generator.schema_.to_dict(),
+        "files": dict(sorted(files.items())),
+        "run": {
+            "date": page.run["date"],
+            "machine": page.run["machine"],
+            "versions": page.run["versions"],
+            "seconds": {**facts.watch.seconds, "total": facts.watch.total},
+        },
+    }

@@ -1,0 +1,297 @@
+"""The main job: read, split, find rules, fit, sample, score, write the account. `tsynth.run` is this `run`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsynth import engine, registry
+from tsynth.data.files import write_atomic, write_text
+from tsynth.data.sequences import concat
+from tsynth.errors import ArtifactError, UsageError
+from tsynth.generators.artifacts import load, model_hash
+from tsynth.generators.creation import create
+from tsynth.generators.recommend import recommend
+from tsynth.jobs import account, estimates, parts
+from tsynth.jobs.job import Job
+from tsynth.jobs.machine import Stopwatch, versions
+from tsynth.jobs.output import CARD, PAGE, REPORT, Output, file_sum, key_of
+from tsynth.jobs.progress import Progress, Silent, asked_scores
+from tsynth.jobs.release import Release, content_hash, file_entry
+from tsynth.jobs.source import choose_constraints, describe, read_source
+
+if TYPE_CHECKING:
+    from tsynth.data.constraints import Constraint
+    from tsynth.data.sequences import Sequences
+    from tsynth.generators.base import Generator
+    from tsynth.scores.report import Report
+
+__all__ = ["choose_generator", "run"]
+
+log = logging.getLogger("tsynth")
+
+SCORED_ENTITIES, SCORED_ROWS = 20_000, 1_000_000
+"""Synthetic entities and rows that are kept in memory for the scores, which look at fewer."""
+
+
+def run(job: str | Path | Mapping[str, Any] | Job, *, progress: Progress | None = None) -> Release:
+    """From a real table to a documented synthetic release.
+
+    The generator learns from the training part only, so that the held-out rows judge honestly. Rows are written in
+    parts; a run that was interrupted is resumed by running the same job again, and gives the same rows.
+
+    Parameters
+    ----------
+    job : path, mapping or Job
+        A job file, or its content.
+    progress : Progress, optional
+        Is told what happens; see `tsynth.jobs.progress`.
+
+    Returns
+    -------
+    Release
+        Its `path`, `manifest`, `report` and `findings`.
+
+    Raises
+    ------
+    UsageError
+        The job asks for what does not exist, or a finished release stands where it should go.
+    DataError
+        The rows cannot be read or used as they are.
+    ResourceError
+        Disk, memory, a worker or another writer is in the way; finished parts are kept.
+
+    Examples
+    --------
+    >>> import tsynth
+    >>> release = tsynth.run("job.toml")  # doctest: +SKIP
+    >>> release.report["transitions"].verdict  # doctest: +SKIP
+    """
+    if not isinstance(job, Job):
+        job = Job.load(job) if isinstance(job, str | Path) else Job.read(job)
+    check(job)
+    with Output.open(job.release.out, force=job.release.force) as output:
+        return _Run(job, output, progress or Silent()).release()
+
+
+def check(job: Job) -> None:
+    """Refuse, before anything is read, what does not exist.
+
+    Raises
+    ------
+    UsageError
+        An unknown generator, parameter or score.
+    """
+    if job.generator.name is not None:
+        create(job.generator.name, **job.generator.parameters)
+    elif job.generator.parameters:
+        raise UsageError(
+            "the job gives parameters without a generator", fix="name one, [generator] name = ..."
+        )
+    if not isinstance(job.score.scores, str):
+        for name in job.score.scores:
+            registry.find("scores", name)
+
+
+def choose_generator(job: Job, train: Sequences) -> tuple[Generator, str]:
+    """The generator that the job names, else the first that is recommended; and why."""
+    if job.generator.name is not None:
+        return create(job.generator.name, **job.generator.parameters), "the job names it"
+    first = recommend(train)[0]
+    return create(first.name, **first.parameters), first.reason
+
+
+class _Run:
+    """One run of a job; its stages in order."""
+
+    def __init__(self, job: Job, output: Output, progress: Progress) -> None:
+        self.job, self.output, self.progress = job, output, progress
+        self.watch = Stopwatch()
+        self.sample_seed = job.seed if job.sample.seed is None else job.sample.seed
+
+    def release(self) -> Release:
+        data = self.read()
+        train, holdout = data.split(holdout=self.job.split.holdout, by=self.job.split.by, seed=self.job.seed)
+        rules = self.rules(train)
+        train = train.with_schema(train.schema.replace(constraints=tuple(rule.to_dict() for rule in rules)))
+        generator, reason = self.fit(train)
+        n = self.count(data)
+        files, rows, synthetic = self.sample(generator, n)
+        report = self.score(train, synthetic, holdout)
+        names = [path.name for path in self.job.source.path]
+        facts = account.Facts(
+            self.job, describe(data, names), train, holdout, generator, reason, rules, synthetic, self.watch
+        )
+        return self.write(facts, report, files, rows)
+
+    # -- the stages
+
+    def read(self) -> Sequences:
+        self.progress.stage("reading", estimate=estimates.read(self.job.source.path))
+        with self.watch.stage("read"):
+            data = read_source(self.job.source, self.job.schema_)
+        self.progress.done()
+        self.progress.say(f"{data.n_rows:,} rows of {data.n_entities:,} entities, {len(data.schema)} columns")
+        for note in data.notes:
+            self.progress.say(note.message)
+        return data
+
+    def rules(self, train: Sequences) -> list[Constraint]:
+        estimate = estimates.constraints(train.n_rows, len(train.schema))
+        self.progress.stage("looking for rules", estimate=estimate)
+        with self.watch.stage("constraints"):
+            rules = choose_constraints(train, self.job.constraints, self.job.seed)
+        self.progress.done()
+        for rule in rules:
+            share = "" if np.isnan(rule.share) else f" ({100 * rule.share:.4g} % of rows)"
+            self.progress.say(f"rule: {rule.sentence()}{share}")
+        return rules
+
+    def fit(self, train: Sequences) -> tuple[Generator, str]:
+        generator, reason = choose_generator(self.job, train)
+        wanted = self.job.generator
+        key = key_of(
+            {
+                "rows": train.content_hash(),
+                "schema": train.schema.to_dict(),
+                "generator": [generator.name, generator.get_params()],
+                "budget": [wanted.minutes, wanted.steps],
+                "seed": self.job.seed,
+                "versions": versions(),
+            }
+        )
+        self.progress.say(f"generator: {generator.name}, because {reason}")
+        if self.output.begin(key) and (model := self._kept_model()) is not None:
+            self.progress.say("the model of the unfinished run is used")
+            return self._saved(model), reason
+        columns = len(train.schema)
+        self.progress.stage("fitting", estimate=estimates.fit(train.n_rows, columns, wanted.minutes))
+        with self.watch.stage("fit"):
+            generator.fit(
+                train, seed=self.job.seed, minutes=wanted.minutes, steps=wanted.steps, progress=self.progress
+            )
+        generator.save(self.output.model)
+        self.progress.done()
+        return self._saved(generator), reason
+
+    def _kept_model(self) -> Generator | None:
+        try:
+            return load(self.output.model)
+        except ArtifactError:
+            return None
+
+    def _saved(self, generator: Generator) -> Generator:
+        if self.job.release.model is not None:
+            write_atomic(self.job.release.model, lambda part: _copy(self.output.model, part))
+        return generator
+
+    def count(self, data: Sequences) -> int:
+        """Entities to make: as the job says, as the conditions give, or as many as the source has."""
+        conditions = self.job.sample.conditions
+        if conditions is None:
+            return self.job.sample.n or data.n_entities
+        given = parts.read_conditions(str(conditions)).num_rows
+        if self.job.sample.n not in (None, given):
+            raise UsageError(
+                f"n is {self.job.sample.n}, but the conditions hold {given} entities", fix="leave n out"
+            )
+        return given
+
+    def sample(self, generator: Generator, n: int) -> tuple[dict[str, Any], int, Sequences]:
+        mean = generator.n_rows_ / max(1, generator.n_entities_)
+        planned = parts.plan(n, mean, self.job.sample.parts)
+        conditions = self.job.sample.conditions
+        model_sum = model_hash(generator)
+        base = {
+            "model": model_sum,
+            "seed": self.sample_seed,
+            "conditions": None if conditions is None else file_sum(conditions),
+        }
+        keys = [key_of({**base, "first": part.first, "count": part.count}) for part in planned]
+        records: dict[int, dict[str, Any]] = {}
+        kept: dict[int, Sequences] = {}
+        estimate = estimates.sample(n * mean) / min(self.job.sample.workers, len(planned))
+        self.progress.stage("sampling", n, estimate)
+        keep = min(SCORED_ENTITIES, max(2, int(SCORED_ROWS / max(mean, 1))))
+        given = None if conditions is None else str(conditions)
+        todo, tasks = [], []
+        with self.watch.stage("sample"):
+            for part, key in zip(planned, keys, strict=True):
+                share = max(0, min(keep - part.first, part.count))
+                found = self.output.record(part.name, key)
+                if found is not None:
+                    records[part.number] = found
+                    if share:
+                        first = replace(part, count=share)
+                        kept[part.number] = parts.make(
+                            str(self.output.model), model_sum, first, self.sample_seed, given
+                        )
+                    self.progress.advance(part.count)
+                    continue
+                todo.append(part)
+                place = (str(self.output.model), model_sum, str(self.output.folder))
+                name = f"part {part.number + 1} of {len(planned)}"
+                tasks.append(engine.Task(name, (*place, part, self.sample_seed, given, key, share)))
+            if records:
+                self.progress.say(f"{len(records)} of {len(planned)} parts of the unfinished run are used")
+            for number, (record, rows) in engine.run(parts.write, tasks, self.job.sample.workers):
+                part = todo[number]
+                records[part.number] = record
+                if rows is not None:
+                    kept[part.number] = rows
+                self.progress.advance(part.count)
+        self.progress.done()
+        files = {name: entry for record in records.values() for name, entry in record["files"].items()}
+        rows_made = sum(record["rows"] for record in records.values())
+        return files, rows_made, concat([kept[number] for number in sorted(kept)])
+
+    def score(self, train: Sequences, synthetic: Sequences, holdout: Sequences) -> Report:
+        from tsynth.scores.harness import evaluate
+
+        estimate = estimates.score(holdout.n_rows, len(train.schema))
+        with self.watch.stage("score"):
+            report = evaluate(
+                train,
+                synthetic,
+                holdout,
+                seed=self.job.seed,
+                scores=self.job.score.scores,
+                progress=asked_scores(self.progress, estimate),
+            )
+        self.progress.done()
+        return report
+
+    def write(self, facts: account.Facts, report: Report, files: dict[str, Any], rows: int) -> Release:
+        from tsynth.reports.card import render_card
+        from tsynth.reports.page import render_page
+
+        self.progress.stage("writing the report")
+        folder = self.output.folder
+        with self.watch.stage("report"):
+            page = account.context(facts)
+            write_text(folder / PAGE, render_page(report, page))
+            write_text(folder / CARD, render_card(report, page))
+            content = {
+                "report": report.to_dict(),
+                "constraints": list(page.constraints),
+                "source": dict(page.source),
+            }
+            text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+            write_text(folder / REPORT, text + "\n")
+            files |= {name: file_entry(folder / name) for name in (PAGE, CARD, REPORT)}
+            total = content_hash(folder, files)
+        manifest = account.manifest(facts, report, page, files, total, rows)
+        self.output.finish(manifest)
+        self.progress.done()
+        return Release(folder, manifest)
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
