@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tsynth.generators.artifacts import model_hash
-from tsynth.generators.creation import list_generators
 from tsynth.jobs import machine
 from tsynth.jobs.release import FORMAT, KIND
 from tsynth.reports.context import Context
@@ -130,7 +130,7 @@ def context(facts: Facts) -> Context:
             "name": generator.name,
             "parameters": generator.get_params(),
             "cannot_keep": list(generator.cannot_keep),
-            "summary": list_generators().get(generator.name, ""),
+            "summary": (inspect.getdoc(type(generator)) or "").partition("\n")[0],
             "fit_seconds": facts.watch.seconds.get("fit"),
             "reason": facts.reason,
             **({"curve": diagnosis["curve"]} if "curve" in diagnosis else {}),

@@ -1,0 +1,85 @@
+"""`tsynth fit`: learn from a table and save the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tsynth.cli.options import (
+    Drop,
+    Entities,
+    Entity,
+    Generator,
+    Minutes,
+    NullEntity,
+    Order,
+    Role,
+    Seed,
+    Steps,
+    Time,
+    WithSchema,
+    roles_of,
+)
+
+__all__ = ["fit"]
+
+
+def fit(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Parquet or CSV, or a folder of them.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="MODEL.tsynth", help="Where the model goes.")],
+    entity: Entity = None,
+    time: Time = None,
+    entities: Entities = None,
+    generator: Generator = None,
+    minutes: Minutes = None,
+    steps: Steps = None,
+    seed: Seed = 0,
+    null_entity: NullEntity = "error",
+    order: Order = "content",
+    role: Role = None,
+    drop_constraint: Drop = None,
+    with_schema: WithSchema = None,
+) -> None:
+    """Learn from all rows of a table and save the model.
+
+    Nothing is held out; `tsynth run` holds out rows that judge the result.
+    """
+    from tsynth.cli.terminal import progress, say
+    from tsynth.errors import UsageError
+    from tsynth.jobs.job import ConstraintsPart, GeneratorPart, SchemaPart, SourcePart
+    from tsynth.jobs.stages import fit as learn
+
+    if minutes and steps:
+        raise UsageError("--minutes and --steps contradict each other", fix="give one of them")
+    if entity is None and not time and with_schema is None:
+        raise UsageError(
+            "nothing says whose rows these are, and when",
+            fix=f"give --entity and --time; `tsynth inspect {files[0]}` guesses them",
+        )
+    source = SourcePart.model_validate(
+        {
+            "path": files,
+            "entity": entity,
+            "time": time or None,
+            "entities": entities,
+            "null_entity": null_entity,
+            "order": order,
+            "roles": roles_of(role),
+        }
+    )
+    with progress() as shown:
+        made, _ = learn(
+            source,
+            SchemaPart(file=with_schema),
+            ConstraintsPart(drop=drop_constraint or []),
+            GeneratorPart(name=generator, minutes=minutes or None, steps=steps),
+            out,
+            seed=seed,
+            progress=shown,
+        )
+    say(f"{made.name}, learned from {made.n_rows_:,} rows of {made.n_entities_:,} entities: {out}")
+    say(f"Next: tsynth sample {out} -n {made.n_entities_} --out synthetic.parquet")

@@ -1,0 +1,115 @@
+"""`tsynth inspect`: what a table is taken for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tsynth.cli.options import Entities, Entity, Json, NullEntity, Order, Role, Time, WithSchema, roles_of
+
+__all__ = ["inspect"]
+
+
+def inspect(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Parquet or CSV, or a folder of them.")
+    ],
+    entity: Entity = None,
+    time: Time = None,
+    entities: Entities = None,
+    null_entity: NullEntity = "error",
+    order: Order = "content",
+    role: Role = None,
+    with_schema: WithSchema = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option("--schema", metavar="FILE", help="Save the schema there as JSON, to edit it."),
+    ] = None,
+    no_constraints: Annotated[bool, typer.Option("--no-constraints", help="Do not look for rules.")] = False,
+    json: Json = False,
+) -> None:
+    """See what tsynth makes of a table: what each column means, and which rules hold.
+
+    Without flags it guesses which columns say who and when, and says why.
+    """
+    import json as js
+    import sys
+
+    from tsynth.cli import terminal
+    from tsynth.cli.terminal import heading, progress, say
+    from tsynth.jobs.job import SchemaPart, SourcePart
+    from tsynth.jobs.stages import inspect as look
+
+    source = SourcePart.model_validate(
+        {
+            "path": files,
+            "entity": entity,
+            "time": time or None,
+            "entities": entities,
+            "null_entity": null_entity,
+            "order": order,
+            "roles": roles_of(role),
+        }
+    )
+    with progress() as shown:
+        found = look(source, SchemaPart(file=with_schema), constraints=not no_constraints, progress=shown)
+    if schema is not None:
+        found.schema.save(schema)
+        say(f"schema saved to {schema}")
+    data = found.data
+    if json:
+        content = {
+            "rows": data.n_rows,
+            "entities": data.n_entities,
+            "out_of_order": data.out_of_order,
+            "guessed": found.reasons,
+            "schema": found.schema.to_dict(),
+            "constraints": [{"sentence": r.sentence(), **r.to_dict()} for r in found.constraints],
+            "notes": [{"code": n.code, "message": n.message, "column": n.column} for n in data.notes],
+        }
+        sys.stdout.write(js.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        return
+    if found.reasons:
+        heading("Guessed")
+        for reason in found.reasons:
+            say(f"  {reason}")
+        say("  Not right? Say it: --entity COLUMN --time COLUMN")
+    sys.stdout.write(f"{data.n_rows:,} rows of {data.n_entities:,} entities{_lengths(data)}\n\n")
+    terminal.table(("column", "kind", "role", "details", "because"), found.schema.rows())
+    unit, frequency = data.schema.time_unit, data.schema.frequency
+    zone = f", zone {data.schema.timezone}" if data.schema.timezone else ""
+    sys.stdout.write(f"\ntime in {unit}, {f'frequency {frequency}' if frequency else 'irregular'}{zone}\n")
+    if data.notes:
+        sys.stdout.write("\nNotes\n" + "".join(f"  {note.message}\n" for note in data.notes))
+    if not no_constraints:
+        sys.stdout.write(
+            "\nRules that hold, with the share of rows that keep them\n" if found.constraints else ""
+        )
+        sys.stdout.write("" if found.constraints else "\nNo rules were found\n")
+        for rule in found.constraints:
+            sys.stdout.write(f"  {_share(rule.share):>8}  {rule.sentence()}\n")
+    say()
+    say(_next(files, data.schema.entity, data.schema.time, time))
+
+
+def _lengths(data: object) -> str:
+    import numpy as np
+
+    lengths = getattr(data, "lengths", None)
+    if lengths is None or len(lengths) < 2:
+        return ""
+    return f" ({int(lengths.min())} to {int(lengths.max()):,} each, median {int(np.median(lengths)):,})"
+
+
+def _share(share: float) -> str:
+    text = f"{100 * share:.4g} %"
+    return "> 99.99 %" if share < 1 and text == "100 %" else text
+
+
+def _next(files: list[Path], entity: str | None, column: str | None, given: list[str] | None) -> str:
+    times = given or ([column] if column else [])
+    flags = [f"--entity {entity}"] if entity else []
+    flags += [f"--time {name}" for name in times]
+    return f"Next: tsynth run {' '.join(map(str, files))} {' '.join(flags)} --out release"

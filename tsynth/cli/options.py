@@ -1,0 +1,88 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+__all__ = [
+    "Drop",
+    "Entities",
+    "Entity",
+    "Generator",
+    "Json",
+    "Minutes",
+    "NullEntity",
+    "Order",
+    "Role",
+    "Seed",
+    "Steps",
+    "Time",
+    "WithSchema",
+    "roles_of",
+]
+
+Entity = Annotated[
+    str | None,
+    typer.Option("--entity", metavar="COLUMN", help="Whose row it is; without it, all is one sequence."),
+]
+Time = Annotated[
+    list[str] | None,
+    typer.Option("--time", metavar="COLUMN", help="When; give it twice where day and hour stand apart."),
+]
+Entities = Annotated[
+    Path | None,
+    typer.Option("--entities", metavar="FILE", help="Table with one row an entity: statics, outcome."),
+]
+NullEntity = Annotated[
+    Literal["error", "drop"], typer.Option("--null-entity", help="What to do with rows without an entity.")
+]
+Order = Annotated[
+    Literal["content", "file"],
+    typer.Option("--order", help="What orders rows of one entity and time: their values, or the file."),
+]
+Role = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--role", metavar="COLUMN=ROLE", help="Part that a column plays, as label, mark, party, arm."
+    ),
+]
+WithSchema = Annotated[
+    Path | None, typer.Option("--with-schema", metavar="FILE", help="A schema that `inspect --schema` wrote.")
+]
+Generator = Annotated[
+    str | None,
+    typer.Option("--generator", metavar="NAME", help="What learns; `tsynth list generators` shows them."),
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option("--minutes", min=0.0, help="Time to learn, for generators that learn by steps."),
+]
+Steps = Annotated[
+    int | None, typer.Option("--steps", min=1, help="Exact number of steps; repeats an earlier fit.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same rows.")]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--drop-constraint", metavar="WORDS", help="A rule to let go: its kind, or words of its sentence."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def roles_of(given: list[str] | None) -> dict[str, str]:
+    """``COLUMN=ROLE`` as a mapping."""
+    from tsynth.errors import UsageError
+
+    found = {}
+    for word in given or ():
+        column, sign, role = word.rpartition("=")
+        if not sign or not column:
+            raise UsageError(
+                f"--role {word!r} does not read as COLUMN=ROLE", fix="write for example --role fraud=label"
+            )
+        found[column] = role
+    return found
