@@ -1,0 +1,280 @@
+"""`MarkovRenewal`: codes by a chain, time by renewal with a calendar, values conditional on both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from tsynth.data.encoding import Field, Rows
+from tsynth.data.encoding.timing import gaps_of
+from tsynth.errors import UsageError
+from tsynth.generators import values
+from tsynth.generators.base import Generator
+from tsynth.generators.copula import Copula, Margin, merge_copula, order_of, sums
+from tsynth.generators.point_process.coding import Coding
+from tsynth.generators.point_process.timing import ClockTiming, StepTiming
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tsynth.data.streams import Streams
+
+__all__ = ["MarkovRenewal"]
+
+GAP = "(gap)"
+
+
+class MarkovRenewal(Generator):
+    """Event and mixed rows from counts: a chain of codes, gaps with a calendar, values by code and memory.
+
+    The code of a row (the column with role "mark", else a few categories together) follows a chain of the last
+    `order` codes with back-off, tilted by the calendar and by how long ago the entity had the code. Where all entities
+    live on one clock the next row comes by a hazard for each day, which knows the code, the days waited, the
+    day of the month, the weekday and the entity's own rate, and whoever is still waiting at the end of the span is
+    censored; elsewhere gaps are drawn like a value and sequences end by a hazard in their length and code. Values
+    follow `tsynth.generators.values`; statics, first row, rate and first values a Gaussian copula.
+
+    Choose another generator where one row depends on many before it, or for regular numeric series.
+
+    Parameters
+    ----------
+    order : int
+        Codes that the chain looks back on, 1 to 4.
+
+    Attributes
+    ----------
+    coding_, chain_, timing_, fields_, copula_, margins_ : dict or list
+        What was learned, as plain values and arrays.
+
+    References
+    ----------
+    Çinlar (1969), Markov renewal theory, Adv. Appl. Prob. 1(2): codes by a chain, gaps by the pair of codes.
+    """
+
+    name: ClassVar[str] = "markov_renewal"
+    takes: ClassVar[str] = "rows"
+    cannot_keep: ClassVar[tuple[str, ...]] = (
+        "payments that recur on one day with one exact amount, when several of a kind run side by side",
+        "what depends on rows further back than the last few of a kind (long memory, totals over months)",
+        "which party goes with which price, place or time",
+        "several columns moving together in more than pairs",
+    )
+
+    coding_: dict[str, Any]
+    chain_: dict[str, Any]
+    timing_: dict[str, Any]
+    fields_: list[dict[str, Any]]
+    copula_: dict[str, Any]
+    margins_: dict[str, Any]
+
+    def __init__(self, order: int = 2) -> None:
+        self.order = order
+
+    # -- learning
+
+    def _learn(self, view: Rows, streams: Streams) -> dict[str, Any]:
+        if isinstance(self.order, bool) or not isinstance(self.order, int) or not 1 <= self.order <= 4:
+            raise UsageError(f"order must be a whole number from 1 to 4, not {self.order!r}")
+        timing = view.timing
+        assert timing is not None
+        coding = Coding.of(view)
+        code = coding.code(view)
+        kind = ClockTiming if timing.clock_ else StepTiming
+        when, lively = kind.learn(view, timing, code, coding.codes, self.order)
+        # -- values, gaps first
+        gaps, inside = gaps_of(view.offsets, view.time)
+        gap = timing.gap.encode_values(np.where(inside, gaps, np.nan))
+        skeleton = values.Skeleton(
+            view.offsets, code, coding.codes, _age(view.offsets, view.time, timing.typical_)
+        )
+        others: list[tuple[Field, NDArray[np.float64]]] = []
+        fields = []
+        for field in [Field(GAP, gap.choice, gap.value, gap.choices, gap.continuous), *coding.rest(view)]:
+            state, score = values.learn_field(field, skeleton, others)
+            fields.append(
+                {"name": field.name, "choices": field.choices, "first": field.continuous, "sums": state}
+            )
+            others.append((field, score))
+        # -- once an entity
+        has = np.diff(view.offsets) > 0
+        heads = view.offsets[:-1][has]
+        once = self._once(view)
+        margins = {n: np.bincount(f.choice[h], minlength=f.choices) for n, (f, h) in once.items()}
+        columns = [_spread(order_of(f), h) for f, h in once.values()] + [_spread(lively, has)]
+        columns += [_spread(score[heads], has, view.n_entities) for _, score in others]
+        return {
+            "coding": coding.to_state(),
+            "timing": when,
+            "fields": fields,
+            "margins": margins,
+            "first": {n: f.continuous for n, (f, _) in once.items()},
+            "copula": sums(columns),
+            "names": [*once, "rate", *(f"value:{f['name']}" for f in fields)],
+            "empty": int(np.sum(~has)),
+            "entities": view.n_entities,
+            "longest": int(np.diff(view.offsets).max(initial=1)),
+        }
+
+    def _once(self, view: Rows) -> dict[str, tuple[Field, NDArray[np.bool_]]]:
+        """Fields with one value an entity, and the entities that have it."""
+        timing = view.timing
+        assert timing is not None
+        has = np.diff(view.offsets) > 0
+        first = np.full(view.n_entities, np.nan)
+        last = first.copy()
+        first[has] = view.time[view.offsets[:-1][has]]
+        last[has] = view.time[view.offsets[1:][has] - 1]
+        every = np.ones(view.n_entities, np.bool_)
+        found = {f"static:{n}": (f, every) for n, f in view.statics.items()}
+        found["first"] = (timing.first.encode_values(first), has)
+        if view.windowed:
+            found["lead"] = (timing.lead.encode_values(np.maximum(first - view.start, 0)), has)
+            found["tail"] = (timing.tail.encode_values(np.maximum(view.end - last, 0)), has)
+        return found
+
+    def _merge(self, states: list[dict[str, Any]]) -> None:
+        head = states[0]
+        self.coding_ = head["coding"]
+        timing = self.encoder_.timing
+        kind = ClockTiming if timing.clock_ else StepTiming
+        codes = Coding.from_state(self.coding_).codes
+        self.timing_ = kind.merge([s["timing"] for s in states], codes, self.order)
+        self.timing_["most"] = 3 * max(s["longest"] for s in states) + 32
+        self.timing_["empty"] = sum(s["empty"] for s in states) / sum(s["entities"] for s in states)
+        self.fields_ = [
+            values.merge_field(
+                f["name"], f["choices"], f["first"], [s["fields"][j]["sums"] for s in states]
+            ).to_state()
+            for j, f in enumerate(head["fields"])
+        ]
+        copula = merge_copula(head["names"], [s["copula"] for s in states])
+        self.copula_ = {"names": copula.names, "correlation": copula.correlation}
+        self.margins_ = {
+            n: {"rows": np.sum([s["margins"][n] for s in states], axis=0), "first": head["first"][n]}
+            for n in head["margins"]
+        }
+
+    # -- making
+
+    def _sample(self, entities: range, streams: Streams, conditions: dict[str, Field] | None) -> Rows:
+        timing = self.encoder_.timing
+        coding = Coding.from_state(self.coding_)
+        margins = {n: Margin(m["rows"], m["first"]) for n, m in self.margins_.items()}
+        u = streams.purpose("places").uniform(len(margins) + 2)
+        place = {n: u[:, j] for j, n in enumerate(margins)}
+        given = {
+            f"static:{n}": margins[f"static:{n}"].score(f, place[f"static:{n}"])
+            for n, f in (conditions or {}).items()
+        }
+        copula = Copula(self.copula_["names"], self.copula_["correlation"])
+        score = copula.draw(streams.purpose("once"), given)
+        once = {
+            n: margin.field(n.removeprefix("static:"), score[n], place[n]) for n, margin in margins.items()
+        }
+        statics = {n.removeprefix("static:"): f for n, f in once.items() if n.startswith("static:")}
+        statics.update(conditions or {})
+        begin = timing.first.decode_values(once["first"])
+        begin[u[:, -1] < self.timing_["empty"]] = np.nan
+        models = [values.FieldModel(**state) for state in self.fields_]
+        opening = {m.name: score[f"value:{m.name}"] for m in models}
+        draw = streams.purpose("values")
+        others: list[tuple[Field, NDArray[np.float64]]] = []
+        if timing.clock_:
+            offsets, time, code = ClockTiming.sample(
+                self.timing_,
+                self._calendar(),
+                timing,
+                begin,
+                score["rate"],
+                streams.purpose("walk"),
+                coding.codes,
+                self.order,
+            )
+            gaps, inside = gaps_of(offsets, time)
+            gap = timing.gap.encode_values(np.where(inside, gaps, np.nan))
+            others.append((gap, models[0].score(gap, code)))
+        else:
+            offsets, code = StepTiming.sample(
+                self.timing_, begin, score["rate"], streams.purpose("walk"), coding.codes, self.order
+            )
+            bare = values.Skeleton(offsets, code, coding.codes, np.zeros(len(code)))
+            gap, gap_score = models[0].draw(draw, bare, opening[GAP], [])
+            time = _added(offsets, begin, timing.gap.decode_values(gap), self.encoder_.time_step_)
+            others.append((gap, gap_score))
+        skeleton = values.Skeleton(offsets, code, coding.codes, _age(offsets, time, timing.typical_))
+        fields = coding.fields(code)
+        for model in models[1:]:
+            made = model.draw(draw, skeleton, opening[model.name], others)
+            others.append(made)
+            fields[model.name] = made[0]
+        return self._rows(offsets, time, once, statics, fields, coding)
+
+    def _rows(
+        self,
+        offsets: NDArray[np.int64],
+        time: NDArray[np.float64],
+        once: dict[str, Field],
+        statics: dict[str, Field],
+        fields: dict[str, Field],
+        coding: Coding,
+    ) -> Rows:
+        timing = self.encoder_.timing
+        has = np.diff(offsets) > 0
+        start = np.full(len(has), np.nan)
+        end = start.copy()
+        start[has], end[has] = time[offsets[:-1][has]], time[offsets[1:][has] - 1]
+        if "lead" in once:
+            start = start - np.nan_to_num(timing.lead.decode_values(once["lead"]))
+            end = end + np.nan_to_num(timing.tail.decode_values(once["tail"]))
+        return Rows(
+            offsets=offsets,
+            time=time,
+            start=start,
+            end=end,
+            fields=fields,
+            statics=statics,
+            mark=coding.names[0] if coding.marked else None,
+            calendar=self._calendar(),
+            day=timing.day_,
+            step=self.encoder_.time_step_,
+            windowed=self.encoder_.windowed_,
+            timing=timing,
+        )
+
+    def _calendar(self) -> bool:
+        time = self.bare_schema_.time
+        return time is not None and self.bare_schema_[time].kind == "datetime"
+
+
+def _age(offsets: NDArray[np.int64], time: NDArray[np.float64], typical: float) -> NDArray[np.float64]:
+    """Time since the entity's first row in typical gaps, logged."""
+    has = np.diff(offsets) > 0
+    first = np.repeat(time[offsets[:-1][has]], np.diff(offsets)[has])
+    return np.log1p(np.maximum(time - first, 0.0) / typical)
+
+
+def _added(
+    offsets: NDArray[np.int64], begin: NDArray[np.float64], gap: NDArray[np.float64], step: float
+) -> NDArray[np.float64]:
+    """Times from first rows and gaps, on the lattice of the source."""
+    lengths = np.diff(offsets)
+    heads = offsets[:-1][lengths > 0]
+    gap = np.nan_to_num(gap)
+    gap[heads] = 0.0
+    whole = np.cumsum(gap)
+    time = (
+        whole
+        - np.repeat(whole[heads], lengths[lengths > 0])
+        + np.repeat(begin[lengths > 0], lengths[lengths > 0])
+    )
+    return np.rint(time / step) * step if step > 0 else time
+
+
+def _spread(x: NDArray[np.float64], has: NDArray[np.bool_], size: int | None = None) -> NDArray[np.float64]:
+    """One number an entity, NaN for those that do not have it."""
+    if size is None:
+        return np.where(has, x, np.nan)
+    out = np.full(size, np.nan)
+    out[has] = x
+    return out

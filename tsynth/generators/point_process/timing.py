@@ -1,0 +1,305 @@
+"""Codes and times of `markov_renewal`: walking on one clock, or step by step with a time of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import gammaincinv, ndtr
+
+from tsynth.compiled import walk as loops
+from tsynth.generators.point_process import chain
+from tsynth.generators.point_process.days import (
+    PASSES,
+    SINCE_DAYS,
+    SINCE_ROWS,
+    SLOTS,
+    WITHIN,
+    Calendar,
+    Hazards,
+    code_factor_sums,
+    update_factors,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tsynth.data.encoding import Rows
+    from tsynth.data.encoding.timing import Timing
+    from tsynth.data.streams import Streams
+
+__all__ = ["ClockTiming", "StepTiming"]
+
+SWEEPS = 3
+GROUPS = 128
+
+
+def _start_factors(codes: int) -> list[NDArray[np.float64]]:
+    return [np.ones((codes, n)) for n in (loops.DOMS, 7, loops.TIMES, loops.SINCE)]
+
+
+def _fit_factors(
+    view: Rows,
+    code: NDArray[np.int32],
+    gap: NDArray[np.int64],
+    place: dict[str, NDArray[np.int64]],
+    counts: tuple[NDArray[np.int64], NDArray[np.int64]],
+    shape: tuple[int, int, int],
+    since: NDArray[np.int64],
+) -> list[NDArray[np.float64]]:
+    codes, gaps, order = shape
+    block = chain.build(*counts, codes, gaps, order)
+    factors, sums = _start_factors(codes), []
+    if codes == 1 or codes > GROUPS:
+        return []
+    for _ in range(SWEEPS):
+        sums.append(code_factor_sums(view, code, gap, place, block, factors, (gaps, order), since))
+        factors = update_factors(factors, sums[-1])
+    return sums
+
+
+def _merged_chain(states: list[dict[str, Any]], codes: int, gaps: int, order: int) -> dict[str, Any]:
+    counts = chain.merge_counts([s["counts"] for s in states])
+    keys, cuts, prob = chain.build(*counts, codes, gaps, order)
+    factors = _start_factors(codes)
+    for sweep in range(len(states[0]["factors"])):
+        factors = update_factors(factors, np.sum([s["factors"][sweep] for s in states], axis=0))
+    return {"keys": keys, "cuts": cuts, "prob": prob, "factors": factors, "gaps": gaps}
+
+
+class ClockTiming:
+    """All entities live on one clock: a hazard a day, then the code of that day, then the time of day."""
+
+    @staticmethod
+    def learn(
+        view: Rows, timing: Timing, code: NDArray[np.int32], codes: int, order: int
+    ) -> tuple[dict[str, Any], NDArray[np.float64]]:
+        """Sums of one block, and how lively each entity is for its time."""
+        days = Calendar.of(timing.span_, timing.day_, view.calendar)
+        day = days.day(view.time)
+        step = np.arange(view.n_rows) - np.repeat(view.offsets[:-1], np.diff(view.offsets))
+        before = np.where(step > 0, np.roll(day, 1), day)
+        tie = (step > 0) & (view.time == np.roll(view.time, 1))
+        wait = day - before
+        gaps = 5 if codes <= GROUPS else 1
+        gap = np.select([(step == 0) | tie, wait == 0, wait < 7, wait < 28], [0, 1, 2, 3], 4)
+        gap = gap if gaps > 1 else np.zeros_like(gap)
+        whole = _whole_days(view)
+        fraction = view.time / days.length - np.floor(view.time / days.length)
+        known = (step == 0) | (wait == 0)
+        part = np.where(known, np.minimum((fraction * loops.TIMES).astype(np.int64), loops.TIMES - 1), -1)
+        at = day - days.first
+        place = {
+            "day": day, "part": np.full_like(part, -1) if whole else part,
+            "dom": days.by_day[0, at], "weekday": days.by_day[1, at],
+        }  # fmt: skip
+        counts = chain.count(view.offsets, code, gap, codes, gaps, order)
+        group = np.minimum(code, GROUPS - 1).astype(np.int64)
+        groups = min(codes, GROUPS)
+        hazards, passes = Hazards.start(groups), []
+        for number in range(PASSES):
+            totals, lives = hazards.sums(view, group, days)
+            passes.append(totals)
+            hazards.update(totals, number)
+        state = {
+            "counts": counts,
+            "factors": _fit_factors(view, code, gap, place, counts, (codes, gaps, order), SINCE_DAYS),
+            "passes": passes,
+            "excess": np.array(
+                [((lives[:, 0] - lives[:, 1]) ** 2).sum(), lives[:, 2].sum(), (lives[:, 3] ** 2).sum()]
+            ),
+            "clock": _histogram(code, (fraction * SLOTS).astype(np.int64), ~known, codes, SLOTS),
+            "within": _within(view, code, day, step, groups, days.length),
+            "whole": whole,
+        }
+        return state, (lives[:, 0] + 2.0) / (lives[:, 1] + 2.0)
+
+    @staticmethod
+    def merge(states: list[dict[str, Any]], codes: int, order: int) -> dict[str, Any]:
+        """Tables of all blocks together."""
+        gaps = 5 if codes <= GROUPS else 1
+        groups = min(codes, GROUPS)
+        hazards = Hazards.start(groups)
+        for number in range(PASSES):
+            totals = {n: np.sum([s["passes"][number][n] for s in states], axis=0) for n in hazards.names}
+            hazards.update(totals, number)
+        excess, noise, slope = np.sum([s["excess"] for s in states], axis=0)
+        within = np.sum([s["within"] for s in states], axis=0) + 1e-9
+        within += 2.0 * within.sum(axis=0) / within.sum(axis=(0, 2))[:, None]
+        clock = np.sum([s["clock"] for s in states], axis=0) + 1e-9
+        clock += 4.0 * clock.sum(axis=0) / clock.sum()
+        return {
+            "chain": _merged_chain(states, codes, gaps, order),
+            "hazards": {n: getattr(hazards, n) for n in hazards.names},
+            "unlike": float(np.clip((excess - noise) / max(slope, 1e-9), 0.0, 3.0)),
+            "within": np.cumsum(within, axis=2),
+            "clock": np.cumsum(clock, axis=1),
+            "whole": all(s["whole"] for s in states),
+        }
+
+    @staticmethod
+    def sample(
+        state: dict[str, Any],
+        calendar: bool,
+        timing: Timing,
+        begin: NDArray[np.float64],
+        score: NDArray[np.float64],
+        streams: Streams,
+        codes: int,
+        order: int,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]]:
+        """Offsets, times and codes of entities whose first rows are at `begin`."""
+        days = Calendar.of(timing.span_, timing.day_, calendar)
+        rate = np.ones(len(begin))
+        if state["unlike"] > 1e-3:
+            shape = 1.0 / state["unlike"]
+            rate = np.maximum(gammaincinv(shape, np.clip(ndtr(score), 1e-9, 1 - 1e-9)) / shape, 1e-6)
+        begin = np.clip(begin, days.first * days.length, (days.last + 1) * days.length - 1e-9 * days.length)
+        links = state["chain"]
+        return _tuple3(
+            loops.walk(
+                streams.key, streams.entities, begin, rate, state["most"], days.length, timing.gap.lattice_,
+                days.first, days.last, days.by_day, _gap_bins(), _coarse(),
+                *(state["hazards"][n] for n in Hazards.names),
+                codes, links["gaps"], links["keys"], links["cuts"], order, links["prob"], *links["factors"],
+                SINCE_DAYS, state["within"], _within_edges(days.length), state["clock"], state["whole"],
+            )
+        )  # fmt: skip
+
+
+class StepTiming:
+    """Each entity has a time of its own: codes step by step, an end by length and code; gaps come as values."""
+
+    @staticmethod
+    def learn(
+        view: Rows, timing: Timing, code: NDArray[np.int32], codes: int, order: int
+    ) -> tuple[dict[str, Any], NDArray[np.float64]]:
+        """Sums of one block, and the length of each entity."""
+        lengths = np.diff(view.offsets)
+        step = np.arange(view.n_rows) - np.repeat(view.offsets[:-1], lengths)
+        zero = np.zeros(view.n_rows, np.int64)
+        place = {"day": step, "part": zero - 1, "dom": zero, "weekday": zero}
+        counts = chain.count(view.offsets, code, zero, codes, 1, order)
+        last = np.zeros(view.n_rows, np.bool_)
+        last[view.offsets[1:][lengths > 0] - 1] = True
+        bins = _length_bins()[np.minimum(step + 1, len(_length_bins()) - 1)]
+        ends, tries = (
+            np.bincount(bins[last], minlength=bins_count()),
+            np.bincount(bins, minlength=bins_count()),
+        )
+        hazard = ends / np.maximum(tries, 1)
+        state = {
+            "counts": counts,
+            "factors": _fit_factors(view, code, zero, place, counts, (codes, 1, order), SINCE_ROWS),
+            "ends": ends,
+            "tries": tries,
+            "code_ends": np.bincount(code[last], minlength=codes),
+            "code_expected": np.bincount(code, weights=hazard[bins], minlength=codes),
+        }
+        return state, lengths.astype(np.float64)
+
+    @staticmethod
+    def merge(states: list[dict[str, Any]], codes: int, order: int) -> dict[str, Any]:
+        """Tables of all blocks together."""
+        ends, tries, code_ends, code_expected = (
+            np.sum([s[n] for s in states], axis=0) for n in ("ends", "tries", "code_ends", "code_expected")
+        )
+        ending = ends / np.maximum(tries, 1)
+        reached = np.flatnonzero(tries > 0)
+        ending[reached[-1] + 1 :] = 1.0
+        factor = (code_ends + 5.0) / (code_expected + 5.0)
+        return {
+            "chain": _merged_chain(states, codes, 1, order),
+            "ending": ending,
+            "end_factor": factor,
+        }
+
+    @staticmethod
+    def sample(
+        state: dict[str, Any],
+        begin: NDArray[np.float64],
+        score: NDArray[np.float64],
+        streams: Streams,
+        codes: int,
+        order: int,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Offsets and codes of entities; those whose first row is unknown have none."""
+        survival = np.where(np.isfinite(begin), np.clip(ndtr(-score), 1e-12, 1.0), np.nan)
+        links = state["chain"]
+        offsets, code = loops.steps(
+            streams.key, streams.entities, survival, state["most"], codes, links["keys"], links["cuts"], order,
+            links["prob"], links["factors"][3], SINCE_ROWS, state["ending"], state["end_factor"], _length_bins(),
+        )  # fmt: skip
+        return offsets, code
+
+
+def _whole_days(view: Rows) -> bool:
+    return bool(view.step >= view.day * (1 - 1e-9))
+
+
+def _histogram(
+    code: NDArray[np.int32], slot: NDArray[np.int64], use: NDArray[np.bool_], codes: int, size: int
+) -> NDArray[np.float64]:
+    at = code[use].astype(np.int64) * size + np.clip(slot[use], 0, size - 1)
+    return np.bincount(at, minlength=codes * size).reshape(codes, size).astype(np.float64)
+
+
+def _within_edges(day: float) -> NDArray[np.float64]:
+    """Edges of the classes of waits inside a day; class 0 is no wait at all."""
+    return np.concatenate([[0.0], np.geomspace(day / 86_400, day, WITHIN)])
+
+
+def _within(
+    view: Rows,
+    code: NDArray[np.int32],
+    day: NDArray[np.int64],
+    step: NDArray[np.int64],
+    groups: int,
+    length: float,
+) -> NDArray[np.float64]:
+    """Waits to the next row of the same day, by the code and by the wait before it (none yet, a tie, some)."""
+    same = np.zeros(view.n_rows, np.bool_)
+    same[1:] = (step[1:] > 0) & (day[1:] == day[:-1])
+    at = np.flatnonzero(same)
+    wait = view.time[at] - view.time[at - 1]
+    slot = np.where(
+        wait > 0, np.clip(np.searchsorted(_within_edges(length)[1:], wait, side="right"), 1, WITHIN - 1), 0
+    )
+    burst = np.zeros(view.n_rows, np.int64)
+    burst[at] = np.where(wait > 0, 2, 1)
+    cell = (np.minimum(code[at - 1], groups - 1).astype(np.int64) * 3 + burst[at - 1]) * WITHIN + slot
+    return np.bincount(cell, minlength=groups * 3 * WITHIN).reshape(groups, 3, WITHIN).astype(np.float64)
+
+
+def _gap_bins() -> NDArray[np.int64]:
+    from tsynth.generators.point_process.days import GAP_BINS
+
+    return GAP_BINS
+
+
+def _coarse() -> NDArray[np.int64]:
+    from tsynth.generators.point_process.days import COARSE
+
+    return COARSE
+
+
+def _length_bins() -> NDArray[np.int64]:
+    return _LENGTHS
+
+
+def bins_count() -> int:
+    """Number of classes of lengths."""
+    return int(_LENGTHS[-1]) + 1
+
+
+_LENGTHS = np.concatenate(
+    [
+        np.arange(65),
+        64 + np.searchsorted(np.geomspace(66, 2_000_000, 96), np.arange(65, 100_000), side="right"),
+    ]
+).astype(np.int64)
+
+
+def _tuple3(made: Any) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]]:
+    offsets, times, codes = made
+    return offsets, times, codes
