@@ -187,6 +187,13 @@ def _dictionary(column: pa.ChunkedArray, kind: pa.DataType, levels: Sequence[Any
     return pa.chunked_array(chunks, pa.dictionary(width, kind.value_type, kind.ordered))
 
 
+def _declared(column: pa.ChunkedArray) -> list[Any]:
+    """Levels of a column that is a dictionary."""
+    if not pa.types.is_dictionary(column.type):
+        return []
+    return list(dict.fromkeys(v for chunk in column.chunks for v in chunk.dictionary.to_pylist() if v is not None))
+
+
 # -- polars
 
 
@@ -203,7 +210,8 @@ def _to_polars(table: pa.Table, facts: Mapping[str, Any], levels: Levels) -> pl.
     casts: dict[str, pl.Expr] = {}
     for name, token in facts.get("dtypes", {}).items():
         if name in frame.columns:
-            seen = [str(v) for v in levels.get(name, ())]
+            known = levels.get(name) or _declared(table[name])
+            seen = [str(v) for v in known]
             seen += sorted(set(frame[name].drop_nulls().cast(pl.String).to_list()) - set(seen))
             casts[name] = pl.col(name).cast(pl.Enum(seen) if token == "enum" else pl.Categorical)
     return frame.with_columns(**casts) if casts else frame
@@ -317,7 +325,9 @@ def _from_objects(name: str, series: pd.Series[Any], pd: Any) -> tuple[pa.Chunke
                     column=name, row=row, fix="convert it to text or float",
                 ) from None  # fmt: skip
             return _chunked(pa.array(clean, pa.uint64())), "object"
-    return _convert(name, series), "object"
+    missing = series[series.isna()]
+    nan = len(missing) > 0 and isinstance(missing.iloc[0], float)
+    return _convert(name, series), "object nan" if nan else "object"
 
 
 def _convert(name: str, series: pd.Series[Any]) -> pa.ChunkedArray:
@@ -358,8 +368,11 @@ def _to_series(column: pa.ChunkedArray, token: str, levels: Sequence[Any] | None
         if levels and token == "category":
             levels = sorted(levels)
         return _dictionary(column, kind, levels).to_pandas()  # type: ignore[no-any-return]
-    if token == "object":
-        return column.to_pandas(date_as_object=True, integer_object_nulls=True).astype(object)  # type: ignore[no-any-return]
+    if token in ("object", "object nan"):
+        values = column.to_pandas(date_as_object=True, integer_object_nulls=True).to_numpy(dtype=object, copy=True)
+        if column.null_count:
+            values[column.is_null().to_numpy()] = None if token == "object" else float("nan")
+        return pd.Series(values, dtype=object)  # type: ignore[no-any-return]
     if token == "str" or token.startswith("string"):
         return pd.Series(column.to_pandas().astype(object), dtype=token)  # type: ignore[no-any-return]
     if token in _NULLABLE:

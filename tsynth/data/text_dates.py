@@ -14,7 +14,7 @@ from tsynth.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["epoch", "looks_like_time", "read_dates"]
+__all__ = ["epoch", "iso_times", "looks_like_time", "read_dates", "words"]
 
 TIME_WORDS = frozenset(
     "time date datetime timestamp ts epoch day dt ds when created updated at moment minute hour month year years "
@@ -85,6 +85,25 @@ def read_dates(
         if parts.null_count == values.null_count:
             return _from_parts(name, values, parts, pattern, dayfirst)
     return None
+
+
+def iso_times(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """A column in which every text is an ISO date or time without zone, read at once; None where it is not."""
+    head = pc.drop_null(column.slice(0, 100))
+    pattern = r"\A\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?)?\z"
+    if not len(head) or not pc.all(pc.match_substring_regex(head, pattern)).as_py():
+        return None
+    ends = pc.min_max(pc.binary_length(column))
+    low, high = ends["min"].as_py(), ends["max"].as_py()
+    try:
+        if low == high == 10:
+            return column.cast(pa.date32())
+        if low < 10 or 10 < low < 19:
+            return None
+        unit = next(u for u, length in (("s", 19), ("ms", 23), ("us", 26), ("ns", 29)) if high <= length)
+        return column.cast(pa.timestamp(unit))
+    except (pa.ArrowInvalid, StopIteration):
+        return None
 
 
 def _by_format(values: pa.Array, date_format: str) -> tuple[pa.Array, str] | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tsynth.data.sequences import Note
-from tsynth.data.text_dates import epoch, looks_like_time, read_dates
+from tsynth.data.text_dates import epoch, iso_times, looks_like_time, read_dates
 from tsynth.errors import DataError
 
 __all__ = ["NULLS", "TextOptions", "convert", "decimal_evidence"]
@@ -91,6 +92,8 @@ def convert(
     fast = None if options.null_values else _integers(column)
     if fast is not None:
         return _epoch(name, fast, options)
+    if options.null_values == () and options.date_format is None and (times := iso_times(column)) is not None:
+        return times, []
     codes = column.combine_chunks().dictionary_encode()
     raw = codes.dictionary
     values, spelled = _blanked(raw, NULLS | set(options.null_values))
@@ -175,14 +178,30 @@ def decimal_evidence(columns: list[pa.ChunkedArray]) -> str | None:
 
 
 def _integers(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray | None:
+    """Texts as integers where all of them are written as an integer is, without leading zeros or plus."""
     for kind in (pa.int64(), pa.uint64()):
         try:
             whole = values.cast(kind)
         except pa.ArrowInvalid:
             continue
-        same = pc.equal(whole.cast(values.type), values)
-        return whole if pc.all(same, min_count=0).as_py() else None
+        # No text of an integer is shorter than its plain form, so equal totals mean that all are plain.
+        return whole if pc.sum(pc.binary_length(values)).as_py() == _plain_length(whole) else None
     return None
+
+
+def _plain_length(whole: pa.Array | pa.ChunkedArray) -> int:
+    numbers = np.asarray(pc.drop_null(whole))
+    total = len(numbers) + int((numbers < 0).sum())
+    if numbers.dtype == np.int64:
+        size = np.abs(numbers).view(np.uint64)  # of the smallest integer too, whose absolute value wraps around
+    else:
+        size = numbers
+    top = int(size.max(initial=0))
+    power = 10
+    while power <= top:
+        total += int((size >= np.uint64(power)).sum())
+        power *= 10
+    return total
 
 
 def _match(values: pa.Array, pattern: str) -> pa.Array:
