@@ -165,6 +165,8 @@ def finish(release: Release) -> None:
             say(f"  - {finding}")
     limits = manifest["generator"]["cannot_keep"]
     if limits:
-        say(f"Not kept by this generator: {'; '.join(limits)}")
+        heading(f"What {manifest['generator']['name']} cannot keep")
+        for limit in limits:
+            say(f"  - {limit}")
     say(f"content hash {release.content_hash[:16]}...")
     heading(f"Read the report: {release.page}")

@@ -154,7 +154,7 @@ def context(facts: Facts) -> Context:
             "by": facts.by,
         },
         synthetic=facts.synthetic,
-        unsuitable=[*UNSUITABLE, *(f"Work that rests on {clause}." for clause in generator.cannot_keep)],
+        unsuitable=UNSUITABLE,
         job=job.shown(),
     )
 
