@@ -59,7 +59,9 @@ def accounts(n=300, seed=0):
         "mood": pa.array(mood, mask=np.isnan(mood)),
     }
     region = np.where(rng.uniform(size=n) < 0.6, "north", "south")
-    return sequences(SCHEMA, rows, np.bincount(entity, minlength=n), {"account": np.arange(n), "region": region})
+    return sequences(
+        SCHEMA, rows, np.bincount(entity, minlength=n), {"account": np.arange(n), "region": region}
+    )
 
 
 @pytest.fixture(scope="session")

@@ -134,4 +134,7 @@ def _say(
     said = (
         "there are no such synthetic ones" if given[1] is None else f"in {share(given[1])} of synthetic ones"
     )
-    return f"Where {a.name} is {names[0][i]}, {b.name} is {names[1][j]} in {share(given[0] or 0)} of real {what}, {said}."
+    return (
+        f"Where {a.name} is {names[0][i]}, {b.name} is {names[1][j]} "
+        f"in {share(given[0] or 0)} of real {what}, {said}."
+    )
