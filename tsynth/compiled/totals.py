@@ -10,7 +10,7 @@ import numpy as np
 
 from tsynth.compiled.jit import compiled
 
-__all__ = ["adding_order", "running_sum", "sign_votes"]
+__all__ = ["adding_order", "running_maximum", "running_sum", "sign_votes"]
 
 
 @compiled
@@ -174,4 +174,17 @@ def running_sum(offsets, opening, change):
         for r in range(offsets[i], offsets[i + 1]):
             total += change[r]
             out[r] = total
+    return out
+
+
+@compiled
+def running_maximum(offsets, values):
+    """The largest value of each entity so far, (R,); NaN where there was none yet."""
+    out = np.empty(len(values), np.float64)
+    for i in range(len(offsets) - 1):
+        highest = np.nan
+        for r in range(offsets[i], offsets[i + 1]):
+            if not values[r] <= highest and not np.isnan(values[r]):
+                highest = values[r]
+            out[r] = highest
     return out

@@ -25,6 +25,7 @@ __all__ = [
     "Constraints",
     "Lost",
     "drop",
+    "fits",
     "free_name",
     "from_dict",
     "put",
@@ -89,11 +90,16 @@ class Constraint:
     @property
     def reads(self) -> frozenset[str]:
         """Columns that must be in their final form before `restore` of this rule runs."""
-        return frozenset(self.columns) - self.writes
+        return frozenset(self.columns) - self.writes - self.changes
 
     @property
     def writes(self) -> frozenset[str]:
-        """Columns that `restore` makes or may change."""
+        """Columns that `remove` takes off and `restore` makes."""
+        return frozenset(entry.column.name for entry in self.lost)
+
+    @property
+    def changes(self) -> frozenset[str]:
+        """Columns that stay on, but whose values `restore` may change."""
         return frozenset()
 
     def sentence(self) -> str:
@@ -196,7 +202,7 @@ def from_dict(content: Mapping[str, Any]) -> Constraint:
 class Constraints:
     """Rules in the order in which they are taken off.
 
-    A rule that makes a column goes off before the rules that make what it reads, and comes back after them.
+    A rule goes off before the rules that make what it reads, and so comes back after them.
 
     Parameters
     ----------
@@ -280,8 +286,22 @@ def _sorted(rules: tuple[Constraint, ...]) -> tuple[Constraint, ...]:
 
 
 def _first(reader: Constraint, maker: Constraint) -> bool:
-    """Whether `reader` goes off before `maker`: what `reader` reads, `maker` writes."""
-    return bool(reader.reads & maker.writes)
+    """Whether `reader` goes off before `maker`, which makes or changes what `reader` needs in its final form.
+
+    Rules that change the same column stand in the order given.
+    """
+    if (reader.reads | reader.changes) & maker.writes:
+        return True
+    return bool((reader.reads - reader.changes) & maker.changes)
+
+
+def fits(rules: Sequence[Constraint], rule: Constraint) -> bool:
+    """Whether a rule can join others: it makes no column that they make, and there is no circle."""
+    try:
+        _sorted((*rules, rule))
+    except UsageError:
+        return False
+    return True
 
 
 # -- columns off and on
@@ -335,10 +355,12 @@ def free_name(schema: Schema, wish: str) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, Lost):
         return {
-            "column": Schema(columns=(value.column,)).to_dict()["columns"][0],
+            "column": _plain(Schema(columns=(value.column,)).to_dict()["columns"][0]),
             "before": list(value.before),
             "entity_table": value.entity_table,
         }
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(v) for v in value]
     if isinstance(value, np.generic):

@@ -29,7 +29,7 @@ __all__ = ["ROWS", "SUPPORT", "Halves", "halve", "wilson"]
 
 SUPPORT = 0.9
 ROWS = 30
-SAMPLE = 200_000
+SAMPLE = 100_000
 """Rows looked at; of larger data, whole entities are drawn until there are that many."""
 FEW = 40
 """Below that many entities, blocks of their rows stand in for entities."""

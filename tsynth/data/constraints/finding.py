@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tsynth.data.constraints.base import Constraint, Constraints
+from tsynth.data.constraints.base import Constraint, Constraints, fits
+from tsynth.data.constraints.calendar import find_calendar
 from tsynth.data.constraints.evidence import halve
+from tsynth.data.constraints.finding_functions import find_clocks, find_first_rows, find_lines, find_maxima
+from tsynth.data.constraints.inequalities import find_inequalities
+from tsynth.data.constraints.order import Absorbing, find_absorbing, find_monotone, find_unique
 from tsynth.data.constraints.rows import find_combinations, find_lookups
 from tsynth.data.constraints.totals import find_totals
 
@@ -19,7 +23,7 @@ def find(data: Sequences, seed: int = 0, threshold: float = 0.995) -> list[Const
     """The rules that hold in `data`, in the order in which they are taken off.
 
     A rule is found on one half of the entities and its share of rows measured on the other, with an interval over
-    entities; see `tsynth.data.constraints.evidence` for what counts as found. Of data with more than 200,000 rows a
+    entities; see `tsynth.data.constraints.evidence` for what counts as found. Of data with more than 100,000 rows a
     sample of entities is looked at; levels, signs and factors are then learned from all rows.
 
     Parameters
@@ -40,6 +44,22 @@ def find(data: Sequences, seed: int = 0, threshold: float = 0.995) -> list[Const
     taken: set[str] = set()
     found: list[Constraint] = []
     found += find_totals(halves, taken)
+    found += find_lines(halves, taken)
+    found += find_clocks(halves, taken)
+    found += find_maxima(halves, taken)
+    found += find_first_rows(halves, taken)
     found += find_lookups(halves, taken)
-    found += find_combinations(halves, taken)
-    return list(Constraints(found))
+    states = find_absorbing(halves, taken)
+    # A state that is put right after the fact would break its combinations.
+    put_right = {rule.columns[0] for rule in states if isinstance(rule, Absorbing) and not rule.last}
+    found += states
+    found += find_inequalities(halves, taken)
+    found += find_monotone(halves, taken)
+    found += find_combinations(halves, taken | put_right)
+    found += find_unique(halves, taken)
+    found += find_calendar(halves)
+    kept: list[Constraint] = []
+    for rule in found:
+        if fits(kept, rule):
+            kept.append(rule)
+    return list(Constraints(kept))

@@ -30,6 +30,9 @@ __all__ = [
 ]
 
 MOST = 6
+"""Decimals beyond which sums are not counted in whole units."""
+FINEST = 9
+"""Decimals beyond which rounding would itself change the last bits."""
 
 
 def decimals(data: Sequences, name: str) -> int | None:
@@ -84,7 +87,7 @@ def typed(values: NDArray[np.float64], column: Column, null: NDArray[np.bool_] |
             np.rint(values), max(float(info.min), -(2.0**63)), min(float(info.max), 2.0**63 - 1024)
         )
         return pa.array(whole.astype(np.int64), mask=missing).cast(dtype)
-    if column.decimals is not None:
+    if column.decimals is not None and column.decimals <= FINEST:
         values = np.round(values, column.decimals)
     return pa.array(values, mask=missing).cast(dtype, safe=False)
 

@@ -27,6 +27,7 @@ __all__ = ["Combination", "Lookup", "find_combinations", "find_lookups"]
 WIDEST = 60
 """Most combinations that one merged column may have: beyond some 40 a joint code learns worse than its parts."""
 FEW_VALUES = 64
+HEAD = 8192
 BROKEN = 0.02
 DEVIATIONS = 6.0
 
@@ -53,10 +54,6 @@ class Combination(Constraint):
     combinations: tuple[tuple[Any, ...], ...] = ()
     merged: str = ""
     labels: tuple[str, ...] = ()
-
-    @property
-    def writes(self) -> frozenset[str]:
-        return frozenset(self.columns)
 
     def sentence(self) -> str:
         return f"{', '.join(self.columns)}: only the {len(self.combinations)} combinations that occur"
@@ -178,10 +175,6 @@ class Lookup(Constraint):
     table: tuple[tuple[Any, Any], ...] = ()
     usual: Any = None
 
-    @property
-    def writes(self) -> frozenset[str]:
-        return frozenset(self.columns[:1])
-
     def sentence(self) -> str:
         return f"{self.columns[0]} is a function of {self.columns[1]}"
 
@@ -267,6 +260,9 @@ def find_lookups(halves: Halves, taken: set[str]) -> list[Constraint]:
     small = _small(halves, taken)
     names = halves.sample.schema.names
     # What is easiest to do without is told first: not a mark, a number rather than a category, the later column.
+    data = halves.first
+    many = int(np.searchsorted(np.cumsum(data.lengths), HEAD)) + 1
+    head = data.take(np.arange(min(many, data.n_entities)))
     order = sorted(small, key=lambda c: (c.role == "mark", c.discrete, -names.index(c.name)))
     for target in order:
         if target.role == "mark":
@@ -275,7 +271,10 @@ def find_lookups(halves: Halves, taken: set[str]) -> list[Constraint]:
         for source in small:
             if source is target or source.name in taken or (not source.static and target.static):
                 continue
-            rule = Lookup(columns=(target.name, source.name)).learned(halves.first)
+            rule = Lookup(columns=(target.name, source.name))
+            if rule.learned(head).holds(head) < halves.threshold - 0.01:
+                continue
+            rule = rule.learned(halves.first)
             if not rule.holds(halves.first) >= halves.threshold or not _tells(rule, halves.second):
                 continue
             confirmed = halves.confirm(rule)
@@ -300,8 +299,8 @@ def _tells(rule: Lookup, data: Sequences) -> bool:
 def find_combinations(halves: Halves, taken: set[str]) -> list[Constraint]:
     """Groups of categories that keep to certain combinations.
 
-    Two categories belong together where the combinations that never occur would hold, if the two were independent,
-    at least .02 of all cases, and 6 standard deviations more than the cells that are empty by chance. A case is one
+    Two categories belong together where the combinations of levels (not of nulls) that never occur would hold, if
+    the two were independent, at least .02 of all cases, and 6 standard deviations more than the cells that are empty by chance. A case is one
     combination of one entity, however often the entity repeats it.
     """
     schema = halves.sample.schema
@@ -335,16 +334,22 @@ def find_combinations(halves: Halves, taken: set[str]) -> list[Constraint]:
 def _missing(data: Sequences, a: str, b: str) -> float:
     """Share of independent cases that empty cells would hold; 0 where that could be chance."""
     keys_a, keys_b = (_keys(data, (name,))[0] for name in (a, b))
-    cases = np.unique(np.column_stack([data.entity_of_row, keys_a, keys_b]), axis=0)
+    wide_a, wide_b = (len(lattice.levels(data.schema[name])) + 1 for name in (a, b))
+    usable = (keys_a >= 0) & (keys_b >= 0)
+    joint = (keys_a * wide_b + keys_b)[usable]
+    seen = np.bincount(joint, minlength=wide_a * wide_b).reshape(wide_a, wide_b)
+    # Where only nulls keep to certain partners, the pattern is one of nulls and not of levels.
+    named = seen[:-1, :-1]
+    if np.all(named[named.any(axis=1)][:, named.any(axis=0)] > 0):
+        return 0.0
+    cases = np.unique(data.entity_of_row[usable] * (wide_a * wide_b) + joint) % (wide_a * wide_b)
     n = len(cases)
     if n < 50:
         return 0.0
-    codes_a, codes_b = (np.unique(cases[:, i], return_inverse=True)[1] for i in (1, 2))
-    table = np.zeros((codes_a.max() + 1, codes_b.max() + 1))
-    np.add.at(table, (codes_a, codes_b), 1)
-    expected = table.sum(axis=1)[:, None] * table.sum(axis=0)[None, :] / n
+    table = np.bincount(cases, minlength=wide_a * wide_b).reshape(wide_a, wide_b).astype(np.float64)
+    expected = (table.sum(axis=1)[:, None] * table.sum(axis=0)[None, :] / n)[:-1, :-1]
     empty = np.exp(-expected)
-    mass = float(expected[table == 0].sum())
+    mass = float(expected[table[:-1, :-1] == 0].sum())
     by_chance = float((expected * empty).sum())
     spread = float(np.sqrt((expected**2 * empty * (1 - empty)).sum()))
     return mass / n if mass > max(BROKEN * n, by_chance + DEVIATIONS * spread + 20) else 0.0

@@ -45,10 +45,6 @@ class _Running(Constraint):
     def reads(self) -> frozenset[str]:
         return frozenset({*self.columns[1:], ORDER})
 
-    @property
-    def writes(self) -> frozenset[str]:
-        return frozenset({self.columns[0]})
-
     def _change(self, data: Sequences) -> NDArray[np.int64]:
         raise NotImplementedError
 

@@ -1,0 +1,353 @@
+"""Rules of the calendar: codes that fall on month ends, on one day of the month, on certain weekdays."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tsynth.compiled.order import free_months
+from tsynth.data.arrow_types import parse
+from tsynth.data.clock import TICKS, wall_ticks
+from tsynth.data.constraints import lattice
+from tsynth.data.constraints.base import ORDER, Constraint, register
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tsynth.data.constraints.evidence import Halves
+    from tsynth.data.sequences import Sequences
+    from tsynth.data.streams import Streams
+
+__all__ = ["MonthDay", "MonthEnd", "Weekday", "find_calendar"]
+
+WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Calendar(Constraint):
+    """What rules of the calendar share: which rows they speak of, and how a row is moved.
+
+    A row that breaks the rule goes to the nearest day that keeps it, at its time of day, inside the entity's
+    window; rows are sorted anew after that. Where the window has no such day, the row is left out. Rows of other
+    levels stay.
+
+    Parameters
+    ----------
+    columns : (str,) or (str, str)
+        The time column, and the category whose levels the rule is for.
+    levels : tuple
+        Those levels; None is a null.
+    span : (int, int)
+        First and last day that keeps the rule in the data, since 1970: the window of an entity that has none.
+    once : bool
+        Whether no entity has two such rows of one level in a month.
+    """
+
+    levels: tuple[Any, ...] = ()
+    span: tuple[int, int] = (0, 0)
+    once: bool = False
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset(self.columns[1:])
+
+    @property
+    def changes(self) -> frozenset[str]:
+        return frozenset({self.columns[0], ORDER})
+
+    def _when(self) -> str:
+        raise NotImplementedError
+
+    def _allowed(self, day: NDArray[np.int64]) -> NDArray[np.bool_]:
+        raise NotImplementedError
+
+    def sentence(self) -> str:
+        if len(self.columns) == 1:
+            return f"rows fall on {self._when()} only"
+        named = ["null" if level is None else str(level) for level in self.levels]
+        return f"rows with {self.columns[1]} = {' or '.join(named)} fall on {self._when()} only"
+
+    def _meant(self, data: Sequences) -> NDArray[np.int64]:
+        """Number of the level of each row that the rule speaks of, else -1."""
+        if len(self.columns) == 1:
+            return np.zeros(data.n_rows, np.int64)
+        places = lattice.in_rows(
+            data, self.columns[1], lattice.values_of(data.column(self.columns[1]), self.levels)
+        )
+        return np.maximum(places, -1)
+
+    def learned(self, data: Sequences) -> Self:
+        day = days(data)
+        meant = self._meant(data)
+        kept = (meant >= 0) & self._allowed(day)
+        if not kept.any():
+            return self
+        span = (int(day[kept].min()), int(day[kept].max()))
+        found = np.column_stack([data.entity_of_row, meant, months(day)])[meant >= 0]
+        return replace(self, span=span, once=len(np.unique(found, axis=0)) == len(found))
+
+    def check(self, data: Sequences) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        return self._allowed(days(data)), self._meant(data) >= 0
+
+    def _window(self, data: Sequences) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """First and last day of each row's entity."""
+        edges = []
+        for name, own, outer in (("start", data.start, self.span[0]), ("end", data.end, self.span[1])):
+            day = np.full(data.n_entities, float(outer))
+            if name in data.entities.column_names:
+                known = np.floor(own * (TICKS.get(data.schema.time_unit, TICKS["d"]) / TICKS["d"]))
+                day = np.where(np.isfinite(known), known, day)
+            edges.append(day.astype(np.int64)[data.entity_of_row])
+        return edges[0], edges[1]
+
+    def restore(self, data: Sequences, streams: Streams | None = None) -> Sequences:
+        day, meant = days(data), self._meant(data)
+        wrong = (meant >= 0) & ~self._allowed(day)
+        if not wrong.any() and not self.once:
+            return data
+        goal, possible = self._goal(data, day, meant)
+        moved = (meant >= 0) & possible & (goal != day)
+        data = _on_days(data, self.columns[0], np.where(moved, goal, day), day)
+        lost = (meant >= 0) & ~possible
+        if lost.any():
+            moved, data = moved[~lost], data.keep_rows(~lost)
+        if not moved.any():
+            return data
+        order = np.lexsort((data.step_of_row, data.time, data.entity_of_row))
+        return data if np.array_equal(order, np.arange(len(order))) else data.reorder(order)
+
+    def _goal(
+        self, data: Sequences, day: NDArray[np.int64], meant: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Day on which each row shall fall, and whether there is one."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OfMonth(_Calendar):
+    """One day in each month."""
+
+    def _in_month(self, month: NDArray[np.int64]) -> NDArray[np.int64]:
+        """That day of each month (counted from 1970-01)."""
+        raise NotImplementedError
+
+    def _allowed(self, day: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return np.asarray(self._in_month(months(day)) == day)
+
+    def _goal(
+        self, data: Sequences, day: NDArray[np.int64], meant: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        low, high = self._window(data)
+        month = months(day)
+        choices = np.stack([month, month - 1, month + 1])
+        far = np.abs(self._in_month(choices) - day)
+        wish = choices[np.argmin(far, axis=0), np.arange(len(day))]
+        first, last = months(low), months(high)
+        first, last = first + (self._in_month(first) < low), last - (self._in_month(last) > high)
+        allowed = self._allowed(day) & (meant >= 0)
+        # Rows that keep the rule choose first, so that only others move.
+        at = np.flatnonzero(meant >= 0)
+        at = at[np.lexsort((at, ~allowed[at], meant[at], data.entity_of_row[at]))]
+        group = data.entity_of_row[at] * max(1, len(self.levels)) + meant[at]
+        found = free_months(
+            group,
+            wish[at],
+            np.where(allowed, month, first)[at],
+            np.where(allowed, month, last)[at],
+            first[at],
+            last[at],
+            self.once,
+        )
+        goal, possible = day.copy(), np.ones(len(day), np.bool_)
+        goal[at] = np.where(found == NONE, day[at], self._in_month(np.where(found == NONE, 0, found)))
+        possible[at] = found != NONE
+        return goal, possible
+
+
+NONE = -(2**62)
+
+
+@register
+@dataclass(frozen=True, kw_only=True)
+class MonthEnd(_OfMonth):
+    """Rows that fall on the last day of a month."""
+
+    name: ClassVar[str] = "month_end"
+
+    def _when(self) -> str:
+        return "the last day of a month" + (", once a month" if self.once else "")
+
+    def _in_month(self, month: NDArray[np.int64]) -> NDArray[np.int64]:
+        return (month + 1).astype("M8[M]").astype("M8[D]").astype(np.int64) - 1
+
+
+@register
+@dataclass(frozen=True, kw_only=True)
+class MonthDay(_OfMonth):
+    """Rows that fall on one day of the month, say the first.
+
+    Parameters
+    ----------
+    day : int
+        From 1; in a shorter month its last day.
+    """
+
+    name: ClassVar[str] = "month_day"
+
+    day: int = 1
+
+    def _when(self) -> str:
+        return f"day {self.day} of a month" + (", once a month" if self.once else "")
+
+    def _in_month(self, month: NDArray[np.int64]) -> NDArray[np.int64]:
+        begin = month.astype("M8[M]").astype("M8[D]").astype(np.int64)
+        end = (month + 1).astype("M8[M]").astype("M8[D]").astype(np.int64) - 1
+        return np.minimum(begin + self.day - 1, end)
+
+
+@register
+@dataclass(frozen=True, kw_only=True)
+class Weekday(_Calendar):
+    """Rows that fall on certain weekdays.
+
+    Parameters
+    ----------
+    weekdays : tuple of int
+        Those days, Monday is 0.
+    """
+
+    name: ClassVar[str] = "weekday"
+
+    weekdays: tuple[int, ...] = ()
+
+    def _when(self) -> str:
+        if len(self.weekdays) > 4:
+            return "every day but " + " and ".join(WEEK[d] for d in range(7) if d not in self.weekdays)
+        return " or ".join(WEEK[d] for d in self.weekdays)
+
+    def learned(self, data: Sequences) -> Self:
+        return replace(super().learned(data), once=False)
+
+    def _allowed(self, day: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return np.isin((day + 3) % 7, self.weekdays)
+
+    def _goal(
+        self, data: Sequences, day: NDArray[np.int64], meant: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        low, high = self._window(data)
+        goal, possible = day.copy(), self._allowed(day)
+        for step in (1, 2, 3, 4, 5, 6):
+            for to in (day - step, day + step):
+                fits = ~possible & self._allowed(to) & (to >= low) & (to <= high)
+                goal[fits], possible[fits] = to[fits], True
+        return goal, possible
+
+
+def days(data: Sequences) -> NDArray[np.int64]:
+    """Day of each row since 1970, on the wall clock."""
+    ticks, _, tick = wall_ticks(data.column(str(data.schema.time)))
+    return np.asarray(ticks // (TICKS["d"] // TICKS[tick]), dtype=np.int64)
+
+
+def months(day: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Month of each day, counted from 1970-01."""
+    return np.asarray(day, dtype=np.int64).astype("M8[D]").astype("M8[M]").astype(np.int64)
+
+
+def _on_days(data: Sequences, name: str, goal: NDArray[np.int64], day: NDArray[np.int64]) -> Sequences:
+    """Rows moved to another day at their time of day; the others keep their values to the bit."""
+    moved = goal != day
+    if not moved.any():
+        return data
+    array = data.column(name)
+    ticks, _, tick = wall_ticks(array)
+    dtype = parse(data.schema[name].dtype) if not pa.types.is_dictionary(array.type) else array.type
+    fresh = ticks + (goal - day) * (TICKS["d"] // TICKS[tick])
+    if pa.types.is_date(dtype):
+        made = pa.array(fresh if pa.types.is_date64(dtype) else fresh.astype(np.int32)).cast(dtype)
+    else:
+        made = pa.array(fresh).cast(pa.timestamp(dtype.unit))
+        if dtype.tz is not None:
+            made = pc.assume_timezone(made, dtype.tz, ambiguous="earliest", nonexistent="latest")
+    return data.with_columns({name: pc.if_else(pa.array(moved), made, array)})
+
+
+# -- finding
+
+SURPRISE = 20.0
+COMMON = 0.9
+
+
+def find_calendar(halves: Halves) -> list[Constraint]:
+    """Rules of the calendar for all rows, then for levels of each category, where time is a date and irregular.
+
+    The logarithm of the chance must be -20 or less: of the rule's share of the days, to the power of the number of
+    months (for weekdays: dates) in which such rows fall. So six months are needed for month ends, and 60 dates for
+    Monday to Friday. Where .9 of all rows keep a rule, it is not offered for single levels.
+    """
+    data = halves.first
+    if not data.calendar or data.schema.frequency is not None or data.n_rows == 0:
+        return []
+    time = str(data.schema.time)
+    day = days(data)
+    found: list[Constraint] = []
+    everywhere = _candidates(day, np.ones(len(day), np.bool_), halves.threshold)
+    for kind, options in everywhere:
+        if (rule := halves.confirm(kind(columns=(time,), **options).learned(data))) is not None:
+            found.append(rule)
+    codes = [c for c in data.schema if c.discrete and c.learned and c.role not in ("party", "label", "event")]
+    codes = [c for c in codes if len(lattice.levels(c)) <= 200]
+    # Named levels come before nulls, so that a null that means the same is not offered beside them.
+    units = [(c, i, level) for c in codes for i, level in enumerate(lattice.levels(c))]
+    units += [(c, -1, None) for c in codes]
+    for column, code, level in units:
+        rows = lattice.in_rows(data, column.name, data.codes(column.name)) == code
+        for kind, options in _candidates(day, rows, halves.threshold):
+            rule = kind(columns=(time, column.name), levels=(level,), **options).learned(data)
+            if np.mean(rule.check(data)[0]) >= COMMON or _implied(rule, found, data):
+                continue
+            if (confirmed := halves.confirm(rule)) is not None:
+                found.append(confirmed)
+    return found
+
+
+def _candidates(
+    day: NDArray[np.int64], rows: NDArray[np.bool_], threshold: float
+) -> list[tuple[type[Any], dict[str, Any]]]:
+    own = day[rows]
+    if len(own) < 30:
+        return []
+    out: list[tuple[type[Any], dict[str, Any]]] = []
+    month = months(own)
+    many = len(np.unique(month))
+    if many * math.log(30.0) >= SURPRISE and np.ptp(own) >= 28:
+        of_month = own - month.astype("M8[M]").astype("M8[D]").astype(np.int64) + 1
+        usual = int(np.bincount(of_month).argmax())
+        if np.mean(MonthEnd(columns=("",))._allowed(own)) >= threshold:
+            out.append((MonthEnd, {}))
+        elif np.mean(of_month == usual) >= threshold:
+            out.append((MonthDay, {"day": usual}))
+    weekday = (own + 3) % 7
+    share = np.bincount(weekday, minlength=7) / len(own)
+    # The fewest weekdays that hold the threshold's share of the rows.
+    order = np.argsort(-share, kind="stable")
+    count = int(np.searchsorted(np.cumsum(share[order]), threshold)) + 1
+    if count < 7 and -len(np.unique(own)) * math.log(count / 7) >= SURPRISE and not out:
+        out.append((Weekday, {"weekdays": tuple(sorted(int(d) for d in order[:count]))}))
+    return out
+
+
+def _implied(rule: _Calendar, found: list[Constraint], data: Sequences) -> bool:
+    """Whether a rule that was found already speaks of nearly all of these rows, in the same way."""
+    _, applies = rule.check(data)
+    for other in found:
+        if type(other) is type(rule) and np.mean(other.check(data)[1][applies]) >= COMMON:
+            same = replace(other, columns=rule.columns, levels=rule.levels, span=rule.span, once=rule.once)
+            if np.array_equal(same.check(data)[0], rule.check(data)[0]):
+                return True
+    return False
