@@ -2,12 +2,117 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tsynth.reports import figures, sections
 from tsynth.reports.context import Context
+from tsynth.reports.look import Panel, look
+from tsynth.reports.palette import variables
+from tsynth.reports.timelines import timelines
+from tsynth.reports.words import clean, number, slug
 from tsynth.scores.report import Report
 
-__all__ = ["render_page"]
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["environment", "render_page"]
+
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render_page(report: Report, context: Context) -> str:
-    """The page as one self-contained HTML file."""
-    raise NotImplementedError
+    """Make the page of a release.
+
+    Parameters
+    ----------
+    report : Report
+        Results of the scores; their curves are what is drawn.
+    context : Context
+        Where the rows come from and what made the synthetic ones.
+
+    Returns
+    -------
+    str
+        One HTML file with style and pictures inside: no script, nothing fetched, every name escaped; the same
+        bytes for the same report and context.
+
+    Notes
+    -----
+    No real row enters the page: real shapes come from the curves, whose cells hold at least 10 entities, and
+    whole sequences are drawn from ``context.synthetic`` only.
+    """
+    axis, scores = sections.scores(report)
+    drawn, say = timelines(context.synthetic) if context.synthetic is not None else ([], "")
+    made = sections.made(context)
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            title=clean(context.title),
+            style=_style(),
+            head=sections.head(context),
+            headline=sections.headline(report),
+            answers=report.answers,
+            levels=sections.LEVELS,
+            worst=sections.worst(report),
+            look=look(report),
+            sequences=drawn,
+            sequences_say=say,
+            structure=sections.structure(report, context),
+            scores=scores,
+            ticks=axis.ticks(),
+            groups=sections.groups(report, context),
+            privacy=sections.privacy(report),
+            made=made,
+            training=_training(made["generator"]["curve"]),
+            version=clean((context.run.get("versions") or {}).get("tsynth", "")),
+        )
+    )
+
+
+def environment(plain: Callable[[Any], Any] | None = None) -> Environment:
+    """Templates that escape all they are given; `drawn` lets pass what this package drew itself.
+
+    Parameters
+    ----------
+    plain : callable, optional
+        Escapes each value of a template that is not HTML.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def finalize(value: Any) -> Any:
+        if not isinstance(value, str) or isinstance(value, Markup):
+            return value
+        return clean(value).replace(" %", "\u00a0%")
+
+    made = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=plain is None,
+        undefined=StrictUndefined,
+        finalize=plain or finalize,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters.update(number=number, slug=slug, drawn=Markup)
+    return made
+
+
+def _style() -> str:
+    """The style sheet after its variables, light for paper whatever the reader's scheme."""
+    light, dark = variables(False), variables(True)
+    sheet = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+    return (
+        f":root {{ color-scheme: light dark; {light} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n{sheet}"
+    )
+
+
+def _training(curve: Any) -> Panel | None:
+    """The training curve, where the generator has one."""
+    if not curve or not curve.get("x"):
+        return None
+    svg = figures.curves("training", "Training curve", curve["x"], [], curve["y"])
+    return Panel("Training", svg, clean(curve.get("y_label")), f"x: {clean(curve.get('x_label') or 'step')}")

@@ -1,0 +1,490 @@
+"""Made-up reports with every kind of curve: payments, a cohort, regular series, events, and a hostile one."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tsynth.data.schema import Column, Schema
+from tsynth.data.sequences import Note, Sequences
+from tsynth.reports import Context, render_page
+from tsynth.scores.base import Detail, Result
+from tsynth.scores.report import Answer, Report
+
+CODES = ("VKLAD", "VYBER", "UROK", "PREVOD NA UCET", "PREVOD Z UCTU", "VYBER KARTOU", "SLUZBY")
+
+
+def histogram(random, edges, tilt=0.1):
+    real = random.dirichlet(np.full(len(edges) - 1, 8.0))
+    other = real * np.exp(tilt * random.standard_normal(len(real)))
+    return {"edges": list(edges), "real": real.tolist(), "synthetic": (other / other.sum()).tolist()}
+
+
+def bars(random, levels, tilt=0.2):
+    real = np.sort(random.dirichlet(np.full(len(levels), 0.7)))[::-1]
+    other = real * np.exp(tilt * random.standard_normal(len(real)))
+    return {"levels": list(levels), "real": real.tolist(), "synthetic": (other / other.sum()).tolist()}
+
+
+def column(random, name, kind="continuous", static=False, **more):
+    if kind == "category":
+        return {
+            "name": name,
+            "kind": kind,
+            "unit": None,
+            "static": static,
+            "gap": 0.08,
+            "picture": "bars",
+            **bars(random, more.get("levels", CODES)),
+            "null": {"real": 0.0, "synthetic": 0.0},
+        }
+    edges = (
+        [0.0, 0.0, *np.round(np.exp(np.linspace(2, 11, 24)), 1)]
+        if more.get("heavy")
+        else np.linspace(-3, 9, 25)
+    )
+    return {
+        "name": name,
+        "kind": kind,
+        "unit": more.get("unit"),
+        "static": static,
+        "gap": 0.123456,
+        "picture": "histogram",
+        **histogram(random, edges),
+        "null": {"real": 0.13, "synthetic": 0.11},
+    }
+
+
+def result(name, title, group, value, floor, copied, **more):
+    more.setdefault("question", f"How far is the {title.lower()} of the synthetic rows from the real one?")
+    more.setdefault(
+        "verdict", f"{value / floor:.1f} times the floor: real rows differ by {floor}, synthetic by {value}."
+    )
+    more.setdefault("interval", (value - floor - 0.02, value - floor + 0.03))
+    more.setdefault("interval_by", "bootstrap over entities")
+    return Result(
+        name=name,
+        title=title,
+        group=group,
+        value=value,
+        floor=floor,
+        copied=copied,
+        counts_as_fidelity=group == "fidelity",
+        **more,
+    )
+
+
+def results(random, columns=None, codes=CODES, dates=True):
+    """One result a standard score, with the curves that the scores promise."""
+    columns = columns or [
+        column(random, "amount", heavy=True, unit="CZK"),
+        column(random, "balance"),
+        column(random, "operation", "category"),
+        column(random, "type", "category", levels=("PRIJEM", "VYDAJ")),
+        column(random, "sex", "category", static=True, levels=("f", "m")),
+    ]
+    days = [(date(1993, 1, 1) + timedelta(days=int(d))).isoformat() for d in np.linspace(0, 450, 31)]
+    matrix = random.dirichlet(np.full(len(codes) + 1, 0.6), len(codes))
+    other = random.dirichlet(np.full(len(codes) + 1, 0.6), len(codes))
+    lags = list(range(1, 13))
+    falling = [float(0.8**k) for k in lags]
+    less = [float(0.6**k) for k in lags]
+    weekday = {"name": "weekday", **bars(random, ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])}
+    month = {"name": "day of month", **bars(random, [str(d) for d in range(1, 32)])}
+    missing = [
+        {
+            "name": c["name"],
+            "by": "time",
+            "x": days[:12],
+            "dates": True,
+            "real": [0.1] * 11 + [None],
+            "synthetic": [0.1 + 0.005 * i for i in range(12)],
+        }
+        for c in columns[:2]
+    ]
+    parts = tuple(
+        Detail(
+            str(c["name"]),
+            0.12 - 0.01 * i,
+            0.02,
+            f"{c['name']}: the middle value is 4,310 in real rows, 4,870 in synthetic ones.",
+        )
+        for i, c in enumerate(columns)
+    )
+    roc = {"false": list(np.linspace(0, 1, 30)), "true": list(np.linspace(0, 1, 30) ** 0.5)}
+    features = [{"name": f"share of {c}", "drop": 0.1 / (i + 1)} for i, c in enumerate(codes)]
+    after = Detail(
+        "VKLAD",
+        0.27,
+        0.03,
+        "After a salary, real accounts withdraw cash within 2 days in 61 % of cases; synthetic ones in 34 %.",
+    )
+    names = [str(c["name"]) for c in columns]
+    pairs = [[None if a == b else float(random.random() * 0.2) for b in names] for a in names]
+    found = [
+        result(
+            "marginals",
+            "Columns",
+            "fidelity",
+            0.081,
+            0.021,
+            0.012,
+            details=parts,
+            curve={"columns": columns, "missing": missing},
+        ),
+        result(
+            "pairs", "Pairs of columns", "fidelity", 0.12, 0.05, 0.02, curve={"columns": names, "gap": pairs}
+        ),
+        result(
+            "lengths",
+            "Rows per entity",
+            "fidelity",
+            0.05,
+            0.045,
+            0.02,
+            curve={
+                **histogram(random, np.unique(np.round(np.exp(np.linspace(1, 6, 14))))),
+                "log": True,
+                "unit": "rows",
+            },
+        ),
+        result(
+            "gaps",
+            "Gaps",
+            "fidelity",
+            0.06,
+            0.02,
+            0.01,
+            curve={
+                **histogram(random, np.exp(np.linspace(0, 5, 14))),
+                "log": True,
+                "unit": "d",
+                "zero": {"real": 0.2, "synthetic": 0.17},
+            },
+        ),
+        result(
+            "autocorrelation",
+            "Memory",
+            "fidelity",
+            0.15,
+            0.04,
+            0.02,
+            curve={
+                "lags": lags,
+                "columns": [
+                    {"name": n, "what": w, "real": falling, "synthetic": less}
+                    for n, w in (("amount", "level"), ("amount", "size"), ("operation", "same"))
+                ],
+            },
+        ),
+        result(
+            "transitions",
+            "What follows what",
+            "fidelity",
+            0.27,
+            0.06,
+            0.03,
+            details=(after,),
+            curve={
+                "codes": list(codes),
+                "next": [*codes, "end"],
+                "real": matrix.tolist(),
+                "synthetic": other.tolist(),
+                "difference": (other - matrix).tolist(),
+            },
+        ),
+        result(
+            "calendar",
+            "Calendar",
+            "fidelity",
+            0.11,
+            0.03,
+            0.02,
+            curve={
+                "volume": {**histogram(random, days), "dates": True} if dates else None,
+                "profiles": [weekday, month] if dates else [],
+                "codes": [{"code": codes[0], **month}] if dates else [],
+            },
+        ),
+        result(
+            "constraints",
+            "Rules held",
+            "structure",
+            0.004,
+            0.001,
+            0.0,
+            curve={
+                "rules": [
+                    {
+                        "name": "totals",
+                        "sentence": "balance = balance before + signed amount",
+                        "real": 0.9991,
+                        "synthetic": 1.0,
+                    }
+                ]
+            },
+        ),
+        result(
+            "classifier_rows",
+            "A judge of rows",
+            "fidelity",
+            0.39,
+            0.03,
+            0.01,
+            curve={"auc": 0.89, "auc_alone": 0.71, "folds": 5, "roc": roc, "features": features},
+        ),
+        result(
+            "utility",
+            "Train on synthetic",
+            "utility",
+            0.06,
+            0.01,
+            0.0,
+            curve={
+                "task": "predict whether the next amount is above its median",
+                "target": "amount",
+                "measure": "AUC",
+                "real": 0.84,
+                "synthetic": 0.78,
+                "constant": 0.5,
+            },
+        ),
+        result(
+            "exact_rows",
+            "Exact rows",
+            "privacy",
+            0.002,
+            0.003,
+            1.0,
+            curve={"share": {"real": 0.003, "synthetic": 0.002}, "columns": names},
+        ),
+        result(
+            "nearest",
+            "Nearest neighbours",
+            "privacy",
+            0.01,
+            0.02,
+            0.5,
+            curve={
+                "share": 0.51,
+                "chance": 0.5,
+                "distances": {
+                    "edges": list(np.linspace(0, 4, 13)),
+                    "train": histogram(random, range(13))["real"],
+                    "holdout": histogram(random, range(13))["real"],
+                },
+            },
+        ),
+        Result(
+            name="time_goes_back",
+            title="Time goes back",
+            question="Do times run forward?",
+            group="structure",
+            status="cannot say",
+            reason="fewer than 20 entities are left.",
+        ),
+    ]
+    return {r.name: r for r in found}
+
+
+ANSWERS = (
+    Answer(
+        "faithful",
+        "poor",
+        "Gaps are 3.4 times what real rows score against each other; "
+        "a judge tells rows apart with an AUC of 0.89.",
+        3.412,
+        1.0,
+        "times the floor",
+    ),
+    Answer(
+        "useful",
+        "fair",
+        "A model trained on synthetic rows reaches an AUC of 0.78 on real ones; "
+        "one trained on real rows 0.84.",
+        0.7812,
+        0.8401,
+        "AUC",
+    ),
+    Answer(
+        "private",
+        "good",
+        "0.2 % of synthetic rows are exact copies of training rows; 0.3 % of held-out rows are.",
+        0.002,
+        0.003,
+        "share of exact rows",
+    ),
+)
+
+
+def payments(random, entities=40):
+    schema = Schema(
+        (
+            Column(
+                "account_id",
+                "identifier",
+                "entity",
+                static=True,
+                dtype="int64",
+                reason="few rows a value, unique in time",
+            ),
+            Column("date", "datetime", "time", dtype="date32[day]", reason="the only dates"),
+            Column("operation", "category", "mark", dtype="string", levels=CODES, reason="7 levels"),
+            Column("amount", "continuous", unit="CZK", decimals=1, bounds=(0.0, 87400.0)),
+            Column("balance", "continuous", nullable=True, decimals=1),
+            Column("sex", "category", "group", static=True, dtype="string", levels=("f", "m")),
+        ),
+        time_unit="d",
+    )
+    lengths = random.integers(2, 120, entities)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    days = np.concatenate([np.sort(random.integers(8401, 8850, n)) for n in lengths])
+    rows = pa.table(
+        {
+            "date": pa.array(days.astype(np.int32)).cast(pa.date32()),
+            "operation": pa.array(
+                [CODES[i] for i in random.integers(0, 7, len(days)) * random.integers(0, 2, len(days))]
+            ),
+            "amount": pa.array(np.round(np.exp(random.normal(8, 1.2, len(days))), 1)),
+            "balance": pa.array(
+                np.cumsum(random.normal(0, 900, len(days))) + 30_000, mask=random.random(len(days)) < 0.1
+            ),
+        }
+    )
+    statics = pa.table(
+        {
+            "account_id": pa.array(range(entities)),
+            "sex": pa.array(["m" if i % 6 else "f" for i in range(entities)]),
+        }
+    )
+    return Sequences(schema, rows, offsets, statics)
+
+
+def context(synthetic, **more):
+    told = dict(
+        title="Bank transactions",
+        source={
+            "name": "trans_1993-01_1994-03.parquet",
+            "rows": 49_102,
+            "entities": 1_894,
+            "start": "1993-01-01",
+            "end": "1994-03-31",
+            "files": ["trans_1993-01_1994-03.parquet"],
+        },
+        generator={
+            "name": "markov_renewal",
+            "parameters": {"order": 2, "smoothing": 0.5},
+            "cannot_keep": ["payments that recur on a day of the month", "a balance that two accounts share"],
+            "summary": "codes by a chain with memory, gaps and values drawn given code and previous value.",
+            "fit_seconds": 4.2,
+            "reason": "Chosen because rows carry codes at irregular times.",
+        },
+        run={
+            "date": "2026-11-24 13:30 UTC",
+            "machine": "2 cores, x86_64, Linux",
+            "duration_s": 41.3,
+            "seed": 7,
+            "versions": {"tsynth": "0.1.0", "numpy": "2.3.1"},
+            "command": "tsynth run trans_1993-01_1994-03.parquet --entity account_id --time date "
+            "--seed 7 --out release",
+        },
+        schema=synthetic.schema,
+        constraints=[
+            {
+                "sentence": "balance = balance before + signed amount, within 0.1",
+                "name": "totals",
+                "columns": ["balance", "amount"],
+                "real": 0.9991,
+                "synthetic": 1.0,
+                "interval": (0.9985, 0.9996),
+            },
+            {
+                "sentence": "interest falls on the last day of a month",
+                "name": "calendar",
+                "columns": ["date"],
+                "real": 0.998,
+                "synthetic": 0.41,
+                "interval": (0.995, 0.9995),
+            },
+        ],
+        notes=[
+            Note(
+                "sorted",
+                "12 % of rows came earlier than the row before; rows were sorted by account and date.",
+            ),
+            Note("identifier_left_out", "an identifier, replaced by surrogates", "trans_id"),
+        ],
+        splits={"train_entities": 1326, "holdout_entities": 568, "by": "entity"},
+        synthetic=synthetic,
+        unsuitable=[
+            "Decisions about a single account.",
+            "Estimating rates of events rarer than one in 190 accounts.",
+        ],
+        job={"source": {"rows": "trans_1993-01_1994-03.parquet"}, "seed": 7},
+    )
+    return Context(**{**told, **more})
+
+
+class Examples:
+    """Builders that a test may bend."""
+
+    answers = ANSWERS
+    histogram, bars, column, result = map(staticmethod, (histogram, bars, column, result))
+    results, payments, context = map(staticmethod, (results, payments, context))
+
+    @staticmethod
+    def random(seed=0):
+        return np.random.default_rng(seed)
+
+    def bank(self):
+        random = self.random()
+        return Report(results(random), ANSWERS, {"seed": 7}), context(payments(random))
+
+    def hostile(self):
+        """Names that try to leave their place, and texts that fonts and encodings choke on."""
+        random = self.random()
+        names = (
+            "<script>alert(1)</script>",
+            "שם\u202eהחשבון",
+            "💶 $amount_{x}$ 💶",
+            "a\x00b\ud800c",
+            "=cmd()&<b>",
+            "x" * 400,
+            '"\' onload="x',
+        )
+        columns = [
+            column(random, n, "category" if i % 2 else "continuous", levels=names)
+            for i, n in enumerate(names)
+        ]
+        made = payments(random)
+        schema = made.schema.with_columns(
+            [*made.schema.columns, *(Column(n, "continuous", reason=n) for n in names)]
+        )
+        told = context(
+            made,
+            title=names[0],
+            schema=schema,
+            source={"name": names[0], "rows": 3, "entities": 1, "files": list(names)},
+            notes=[Note("x", names[0], names[2])],
+            unsuitable=list(names),
+            job={names[0]: names[3]},
+            constraints=[
+                {"sentence": n, "name": "rows", "columns": [n], "real": 1.0, "synthetic": 0.5} for n in names
+            ],
+        )
+        answers = (Answer("faithful", "poor", names[0], 1.0, None, names[2]), *ANSWERS[1:])
+        return Report(results(random, columns, codes=names), answers), told
+
+
+@pytest.fixture(scope="session")
+def examples() -> Examples:
+    return Examples()
+
+
+@pytest.fixture(scope="session")
+def pages(examples) -> dict[str, str]:
+    """The page of each example, made once."""
+    return {name: render_page(*getattr(examples, name)()) for name in ("bank", "hostile")}
