@@ -110,7 +110,7 @@ _ALONE: dict[str, Callable[[type[Generator]], None]] = {
 
 
 def _keeps_the_schema(kind: type[Generator], data: Sequences) -> None:
-    made = kind().fit(data, seed=1).sample(17, seed=2)
+    made = _fit(kind, data).sample(17, seed=2)
     assert made.n_entities == 17, f"17 entities were asked for, {made.n_entities} came"
     assert made.schema.differences(data.schema) == [], made.schema.differences(data.schema)
     source, result = data.table().schema, made.table().schema
@@ -121,7 +121,7 @@ def _keeps_the_schema(kind: type[Generator], data: Sequences) -> None:
 
 
 def _keeps_values_inside(kind: type[Generator], data: Sequences) -> None:
-    made = kind().fit(data, seed=1).sample(40, seed=2)
+    made = _fit(kind, data).sample(40, seed=2)
     for column in data.schema:
         if column.name not in made or not column.learned or column.role == "entity":
             continue
@@ -142,13 +142,13 @@ def _keeps_values_inside(kind: type[Generator], data: Sequences) -> None:
 
 
 def _never_goes_back_in_time(kind: type[Generator], data: Sequences) -> None:
-    made = kind().fit(data, seed=1).sample(40, seed=2)
+    made = _fit(kind, data).sample(40, seed=2)
     inside = np.diff(made.entity_of_row) == 0
     assert (np.diff(made.time)[inside] >= 0).all(), "time goes back inside an entity"
 
 
 def _holds_the_constraints(kind: type[Generator], data: Sequences) -> None:
-    fitted = kind().fit(data, seed=1)
+    fitted = _fit(kind, data)
     made = fitted.sample(40, seed=2)
     for constraint in fitted.constraints_:
         share = constraint.holds(made)
@@ -158,7 +158,7 @@ def _holds_the_constraints(kind: type[Generator], data: Sequences) -> None:
 def _gives_surrogate_ids(kind: type[Generator], data: Sequences) -> None:
     if data.schema.entity is None:
         return
-    fitted = kind().fit(data, seed=1)
+    fitted = _fit(kind, data)
     ids = pa.concat_arrays(
         [fitted.sample(20, seed=2, first=a).entities[data.schema.entity].combine_chunks() for a in (0, 20)]
     )
@@ -169,7 +169,7 @@ def _gives_surrogate_ids(kind: type[Generator], data: Sequences) -> None:
 
 
 def _same_seed_same_bytes(kind: type[Generator], data: Sequences) -> None:
-    fitted = kind().fit(data, seed=1)
+    fitted = _fit(kind, data)
     whole = fitted.sample(30, seed=5).content_hash()
     assert fitted.sample(30, seed=5).content_hash() == whole, "the same seed gives other rows"
     assert fitted.sample(30, seed=6).content_hash() != whole, "another seed gives the same rows"
@@ -179,7 +179,7 @@ def _same_seed_same_bytes(kind: type[Generator], data: Sequences) -> None:
 
 
 def _parts_equal_the_whole(kind: type[Generator], data: Sequences) -> None:
-    fitted = kind().fit(data, seed=1)
+    fitted = _fit(kind, data)
     whole = fitted.sample(30, seed=5).content_hash()
     for part in (1, 7, 30, 100):
         parts = list(fitted.stream(30, seed=5, part=part))
@@ -190,7 +190,7 @@ def _parts_equal_the_whole(kind: type[Generator], data: Sequences) -> None:
 
 
 def _threads_share_a_fit(kind: type[Generator], data: Sequences) -> None:
-    fitted = kind().fit(data, seed=1)
+    fitted = _fit(kind, data)
     alone = [fitted.sample(15, seed=s).content_hash() for s in range(4)]
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda s: fitted.sample(15, seed=s).content_hash(), range(4)))
@@ -208,12 +208,12 @@ def _row_order_does_not_matter(kind: type[Generator], data: Sequences) -> None:
     shuffled = read(data.table().take(pa.array(order)), schema=data.schema.replace(entity_columns=()))
     if shuffled.content_hash() != data.content_hash():  # ties may be told apart by the file's order alone
         return
-    first, second = kind().fit(data, seed=1), kind().fit(shuffled, seed=1)
+    first, second = _fit(kind, data), kind().fit(shuffled, seed=1)
     assert first.sample(10, seed=2).content_hash() == second.sample(10, seed=2).content_hash()
 
 
 def _saves_and_loads(kind: type[Generator], data: Sequences) -> None:
-    fitted = kind().fit(data, seed=1)
+    fitted = _fit(kind, data)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tsynth"
         fitted.save(path)
@@ -232,7 +232,7 @@ def _saves_and_loads(kind: type[Generator], data: Sequences) -> None:
 
 def _model_holds_no_source_id(kind: type[Generator], data: Sequences) -> None:
     """Identifiers and texts of the source never enter an artifact: looked for as text in every stored string."""
-    fitted = kind().fit(data, seed=1)
+    fitted = _fit(kind, data)
     secret: set[str] = set()
     for column in data.schema:
         if (column.role == "entity" or not column.learned) and pa.types.is_string(
@@ -244,7 +244,7 @@ def _model_holds_no_source_id(kind: type[Generator], data: Sequences) -> None:
 
 
 def _samples_so_many_rows(kind: type[Generator], data: Sequences) -> None:
-    fitted = kind().fit(data, seed=1)
+    fitted = _fit(kind, data)
     made = fitted.sample(rows=100, seed=4)
     assert made.n_rows >= 100 > made.n_rows - made.lengths[-1], "rows= is not the fewest whole entities"
     same = fitted.sample(made.n_entities, seed=4)
@@ -252,7 +252,7 @@ def _samples_so_many_rows(kind: type[Generator], data: Sequences) -> None:
 
 
 def _refuses_wrong_counts(kind: type[Generator], data: Sequences) -> None:
-    fitted = kind().fit(data, seed=1)
+    fitted = _fit(kind, data)
     for wrong in (0, -1, 2.5, "many", True):
         _raises(UsageError, partial(fitted.sample, wrong, seed=0))
     _raises(UsageError, lambda: fitted.sample(3, rows=10))
@@ -263,7 +263,7 @@ def _keeps_conditions(kind: type[Generator], data: Sequences) -> None:
     statics = [c for c in data.schema.statics if c.discrete and c.levels]
     if not statics or kind.takes == "series":
         return
-    fitted = kind().fit(data, seed=1)
+    fitted = _fit(kind, data)
     column = statics[0]
     assert column.levels
     level = column.levels[0]
@@ -305,6 +305,18 @@ _ON_DATA: dict[str, Callable[[type[Generator], Sequences], None]] = {
     "keeps_conditions": _keeps_conditions,
     "survives_small_data": _survives_small_data,
 }
+
+
+_FITTED: dict[tuple[type[Generator], int], tuple[Sequences, Generator]] = {}
+
+
+def _fit(kind: type[Generator], data: Sequences) -> Generator:
+    """A generator fitted to an example, once a process: fitted objects are read-only while sampling."""
+    key = (kind, id(data))
+    if key not in _FITTED:
+        # the data is kept beside the fit, so that its id is not given to another object
+        _FITTED[key] = (data, kind().fit(data, seed=1))
+    return _FITTED[key][1]
 
 
 def _raises(kind: type[BaseException], run: Callable[[], Any]) -> None:
