@@ -4,58 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
+from tsynth.data.constraints.columns import Lost
 from tsynth.data.schema import Column, Schema
 from tsynth.errors import ArtifactError, UsageError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from tsynth.data.sequences import Sequences
     from tsynth.data.streams import Streams
 
-__all__ = [
-    "ORDER",
-    "Constraint",
-    "Constraints",
-    "Lost",
-    "drop",
-    "fits",
-    "free_name",
-    "from_dict",
-    "put",
-    "register",
-    "take_off",
-]
+__all__ = ["ORDER", "Constraint", "Constraints", "fits", "from_dict", "register"]
 
 ORDER = "\0order of rows"
 """Stands among `Constraint.reads` and `writes` for the order and number of rows, which is no column."""
 
 KINDS: dict[str, type[Constraint]] = {}
-
-
-@dataclass(frozen=True)
-class Lost:
-    """A column that was taken off, and where it stood.
-
-    Parameters
-    ----------
-    column : Column
-        What it was.
-    before : tuple of str
-        Names of the columns before it.
-    entity_table : bool
-        Whether it stood in the entity table of the source.
-    """
-
-    column: Column
-    before: tuple[str, ...] = ()
-    entity_table: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +70,11 @@ class Constraint:
     def changes(self) -> frozenset[str]:
         """Columns that stay on, but whose values `restore` may change."""
         return frozenset()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it knows all that it needs to be taken off and put back; else `learned` finds it out."""
+        return bool(self.lost)
 
     def sentence(self) -> str:
         """The rule in plain words."""
@@ -235,12 +209,23 @@ class Constraints:
         return "Constraints(" + "; ".join(rule.sentence() for rule in self.rules) + ")"
 
     def learned(self, data: Sequences) -> Constraints:
-        """These rules with all that they need to be put back, learned from `data`."""
-        return Constraints(rule._known(data).learned(data) for rule in self.rules)
+        """These rules, with what those that a person wrote need to be put back learned from `data`."""
+        return Constraints(rule if rule.ready else rule._known(data).learned(data) for rule in self.rules)
 
     def remove(self, data: Sequences) -> Sequences:
-        """The data with every rule taken off, in order."""
+        """The data with every rule taken off, in order.
+
+        Raises
+        ------
+        UsageError
+            A rule speaks of a column that is not there, or has not been learned.
+        """
         for rule in self.rules:
+            if not rule.ready:
+                raise UsageError(
+                    f"the constraint {rule.name} of {rule.columns[0]!r} has not been learned",
+                    fix="call learned",
+                )
             data = rule._known(data).remove(data)
         return data
 
@@ -302,51 +287,6 @@ def fits(rules: Sequence[Constraint], rule: Constraint) -> bool:
     except UsageError:
         return False
     return True
-
-
-# -- columns off and on
-
-
-def drop(data: Sequences, names: Sequence[str]) -> Sequences:
-    """The data without these columns."""
-    return data.with_columns({}, data.schema.with_columns([c for c in data.schema if c.name not in names]))
-
-
-def take_off(schema: Schema, names: Sequence[str]) -> tuple[Lost, ...]:
-    """What is to be known of columns in order to put them back."""
-    order = schema.names
-    return tuple(Lost(schema[n], tuple(order[: order.index(n)]), n in schema.entity_columns) for n in names)
-
-
-def put(
-    data: Sequences,
-    lost: Sequence[Lost],
-    arrays: Mapping[str, pa.Array | pa.ChunkedArray],
-    without: Sequence[str] = (),
-) -> Sequences:
-    """The data with columns put back where they stood, and those of `without` gone."""
-    columns = [c for c in data.schema if c.name not in without]
-    tables = [n for n in data.schema.entity_columns if n not in without]
-    for entry in lost:
-        names = [c.name for c in columns]
-        if entry.column.name in names:
-            columns[names.index(entry.column.name)] = entry.column
-            continue
-        at = 1 + max((i for i, name in enumerate(names) if name in entry.before), default=-1)
-        columns.insert(at, entry.column)
-        if entry.entity_table:
-            at = 1 + max((i for i, name in enumerate(tables) if name in entry.before), default=-1)
-            tables.insert(at, entry.column.name)
-    schema = replace(data.schema, columns=tuple(columns), entity_columns=tuple(tables))
-    return data.with_columns(arrays, schema)
-
-
-def free_name(schema: Schema, wish: str) -> str:
-    """`wish`, or the first name after it that no column bears."""
-    name, count = wish, 2
-    while name in schema or name in ("start", "end"):
-        name, count = f"{wish} ({count})", count + 1
-    return name
 
 
 # -- plain types

@@ -60,6 +60,10 @@ class _Calendar(Constraint):
     def changes(self) -> frozenset[str]:
         return frozenset({self.columns[0], ORDER})
 
+    @property
+    def ready(self) -> bool:
+        return self.span != (0, 0)
+
     def _when(self) -> str:
         raise NotImplementedError
 
@@ -95,7 +99,7 @@ class _Calendar(Constraint):
         return self._allowed(days(data)), self._meant(data) >= 0
 
     def _window(self, data: Sequences) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """First and last day of each row's entity."""
+        """First and last day of each row's entity; a row outside is not moved further out."""
         edges = []
         for name, own, outer in (("start", data.start, self.span[0]), ("end", data.end, self.span[1])):
             day = np.full(data.n_entities, float(outer))
@@ -103,7 +107,8 @@ class _Calendar(Constraint):
                 known = np.floor(own * (TICKS.get(data.schema.time_unit, TICKS["d"]) / TICKS["d"]))
                 day = np.where(np.isfinite(known), known, day)
             edges.append(day.astype(np.int64)[data.entity_of_row])
-        return edges[0], edges[1]
+        day = days(data)
+        return np.minimum(edges[0], day), np.maximum(edges[1], day)
 
     def restore(self, data: Sequences, streams: Streams | None = None) -> Sequences:
         day, meant = days(data), self._meant(data)

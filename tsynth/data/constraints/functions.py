@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from tsynth.compiled.totals import running_maximum
 from tsynth.data.arrow_types import parse
 from tsynth.data.constraints import lattice
-from tsynth.data.constraints.base import ORDER, Constraint, drop, free_name, put, register, take_off
+from tsynth.data.constraints.base import ORDER, Constraint, register
+from tsynth.data.constraints.columns import drop, free_name, put, take_off
 from tsynth.data.schema import Column
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from tsynth.data.arrow_types import parse
 from tsynth.data.constraints import lattice
-from tsynth.data.constraints.base import ORDER, Constraint, fits, free_name, put, register, take_off
+from tsynth.data.constraints.base import ORDER, Constraint, fits, register
+from tsynth.data.constraints.columns import free_name, put, take_off
 from tsynth.data.schema import Column
 
 if TYPE_CHECKING:
@@ -57,7 +58,12 @@ class Inequality(Constraint):
 
     @property
     def changes(self) -> frozenset[str]:
-        return frozenset({self.moved}) if self.by == "clip" else frozenset()
+        # a time that is put right may change places
+        return frozenset({self.moved, ORDER}) if self.by == "clip" else frozenset()
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.by)
 
     @property
     def _other(self) -> str:

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from tsynth.compiled.order import rise, steps_between
 from tsynth.data.arrow_types import parse
 from tsynth.data.constraints import lattice
-from tsynth.data.constraints.base import ORDER, Constraint, free_name, put, register, take_off
+from tsynth.data.constraints.base import ORDER, Constraint, register
+from tsynth.data.constraints.columns import free_name, put, take_off
 from tsynth.data.schema import Column
 
 if TYPE_CHECKING:
@@ -144,6 +145,10 @@ class Absorbing(Constraint):
     def reads(self) -> frozenset[str]:
         return frozenset({self.columns[0], ORDER})
 
+    @property
+    def ready(self) -> bool:
+        return True
+
     def sentence(self) -> str:
         if self.last:
             return f"nothing comes after {self.columns[0]} = {self.level}"
@@ -204,6 +209,10 @@ class Unique(Constraint):
     @property
     def reads(self) -> frozenset[str]:
         return frozenset({self.columns[0], ORDER})
+
+    @property
+    def ready(self) -> bool:
+        return True
 
     def sentence(self) -> str:
         return f"each {self.columns[0]} occurs once at most in an entity"

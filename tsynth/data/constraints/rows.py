@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from tsynth.data.arrow_types import parse, plain
 from tsynth.data.constraints import lattice
-from tsynth.data.constraints.base import Constraint, drop, free_name, put, register, take_off
+from tsynth.data.constraints.base import Constraint, register
+from tsynth.data.constraints.columns import drop, free_name, put, take_off
 from tsynth.data.schema import Column, Role
 
 if TYPE_CHECKING:
@@ -300,8 +301,8 @@ def find_combinations(halves: Halves, taken: set[str]) -> list[Constraint]:
     """Groups of categories that keep to certain combinations.
 
     Two categories belong together where the combinations of levels (not of nulls) that never occur would hold, if
-    the two were independent, at least .02 of all cases, and 6 standard deviations more than the cells that are empty by chance. A case is one
-    combination of one entity, however often the entity repeats it.
+    the two were independent, at least .02 of all cases, and 6 standard deviations more than the cells that are
+    empty by chance. A case is one combination of one entity, however often the entity repeats it.
     """
     schema = halves.sample.schema
     usable = [

@@ -10,7 +10,8 @@ import numpy as np
 
 from tsynth.compiled.totals import adding_order, running_sum, sign_votes
 from tsynth.data.constraints import lattice
-from tsynth.data.constraints.base import ORDER, Constraint, drop, free_name, put, register, take_off
+from tsynth.data.constraints.base import ORDER, Constraint, register
+from tsynth.data.constraints.columns import drop, free_name, put, take_off
 from tsynth.data.schema import Column
 
 if TYPE_CHECKING:
