@@ -28,7 +28,9 @@ def pandas_frame() -> pd.DataFrame:
         "uint64": np.array([1, 2**64 - 1, 0], "uint64"),
         "float32": np.array([1.5, np.nan, 3], "float32"),
         "bool": np.array([True, False, True]),
-        "naive": pd.to_datetime(["2024-01-01 00:00:00", None, "2024-01-03 10:00:01"]).astype("datetime64[ns]"),
+        "naive": pd.to_datetime(["2024-01-01 00:00:00", None, "2024-01-03 10:00:01"]).astype(
+            "datetime64[ns]"
+        ),
         "zoned": pd.to_datetime(["2024-01-01", "2024-07-01", None]).tz_localize("Europe/Prague"),
         "wait": pd.to_timedelta([1, 2, None], "s"),
         "Int64": pd.array([2**62 + 1, None, 3], dtype="Int64"),
@@ -183,7 +185,10 @@ def test_any_text_comes_back(values, kind):
     pd.testing.assert_frame_equal(from_table(*to_table(frame)), frame, check_categorical=kind != "category")
 
 
-@given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=20), st.sampled_from(["int64", "Int64", "object"]))
+@given(
+    st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=20),
+    st.sampled_from(["int64", "Int64", "object"]),
+)
 def test_any_integer_comes_back(values, dtype):
     frame = pd.DataFrame({"x": pd.Series(values, dtype=dtype)})
     pd.testing.assert_frame_equal(from_table(*to_table(frame)), frame)

@@ -30,7 +30,9 @@ def codes(data, code: str) -> list:
     return [note for note in data.notes if note.code == code]
 
 
-@pytest.mark.parametrize("frame", [pd.DataFrame(), daily().iloc[:0], pl.DataFrame(), pa.table({"id": pa.array([], "int64")})])
+@pytest.mark.parametrize(
+    "frame", [pd.DataFrame(), daily().iloc[:0], pl.DataFrame(), pa.table({"id": pa.array([], "int64")})]
+)
 def test_input_01_empty_frame(frame):
     with pytest.raises(DataError, match="no rows"):
         read(frame, entity=None)
@@ -99,7 +101,14 @@ def test_input_07_same_time_twice():
 
 def test_input_08_unsorted_rows():
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"id": rng.integers(0, 9, 400), "time": rng.integers(0, 30, 400), "x": rng.normal(size=400), "c": rng.choice(list("abc"), 400)})
+    frame = pd.DataFrame(
+        {
+            "id": rng.integers(0, 9, 400),
+            "time": rng.integers(0, 30, 400),
+            "x": rng.normal(size=400),
+            "c": rng.choice(list("abc"), 400),
+        }
+    )
     data = read(frame, entity="id", time="time")
     assert codes(data, "sorted")
     for part in np.split(data.time, data.offsets[1:-1]):
@@ -115,7 +124,14 @@ def test_input_08_unsorted_rows():
 
 
 def test_input_08_order_column_breaks_ties():
-    frame = pd.DataFrame({"id": np.repeat([1, 2], 60), "time": np.repeat(np.arange(60), 2) // 2, "trans_id": np.arange(120) * 3, "x": np.arange(120)[::-1] % 7})
+    frame = pd.DataFrame(
+        {
+            "id": np.repeat([1, 2], 60),
+            "time": np.repeat(np.arange(60), 2) // 2,
+            "trans_id": np.arange(120) * 3,
+            "x": np.arange(120)[::-1] % 7,
+        }
+    )
     data = read(frame.sample(frac=1, random_state=3), entity="id", time="time")
     assert data.schema["trans_id"].role == "order"
     assert data.frame["trans_id"].is_monotonic_increasing
@@ -153,7 +169,12 @@ def test_input_11_daylight_saving():
 
 def test_input_12_mixed_zones(tmp_path):
     mixed = pd.Series(
-        [pd.Timestamp("2024-01-01", tz="UTC"), pd.Timestamp("2024-01-02", tz="Asia/Tokyo"), pd.Timestamp("2024-01-03", tz="UTC")], dtype=object
+        [
+            pd.Timestamp("2024-01-01", tz="UTC"),
+            pd.Timestamp("2024-01-02", tz="Asia/Tokyo"),
+            pd.Timestamp("2024-01-03", tz="UTC"),
+        ],
+        dtype=object,
     )
     with pytest.raises(DataError, match="mixes time zones UTC and Asia/Tokyo") as caught:
         read(pd.DataFrame({"time": mixed, "x": [1, 2, 3]}), time="time")
@@ -164,7 +185,9 @@ def test_input_12_mixed_zones(tmp_path):
         read(path, time="time")
     shown = read(path, time="time", time_zone="Europe/Prague")
     assert shown.schema.timezone == "Europe/Prague"
-    assert shown.time.tolist() == [(dt.datetime(2024, 3, 30 + i, 12) - dt.datetime(1970, 1, 1)).total_seconds() / 3600 for i in (0, 1)]
+    assert shown.time.tolist() == [
+        (dt.datetime(2024, 3, 30 + i, 12) - dt.datetime(1970, 1, 1)).total_seconds() / 3600 for i in (0, 1)
+    ]
 
 
 def test_input_13_gaps():
@@ -212,7 +235,9 @@ def test_input_16_integers_over_64_bits():
         read(frame, entity="id", time="time")
 
 
-@pytest.mark.parametrize("values", [[1, "a", 2.5], ["a", 3, "b"], [dt.date(2024, 1, 1), "x", 1], [True, "yes", False]])
+@pytest.mark.parametrize(
+    "values", [[1, "a", 2.5], ["a", 3, "b"], [dt.date(2024, 1, 1), "x", 1], [True, "yes", False]]
+)
 def test_input_17_mixed_objects(values):
     frame = pd.DataFrame({"time": [1, 2, 3], "x": pd.Series(values, dtype=object)})
     with pytest.raises(DataError, match="mixes") as caught:
@@ -328,7 +353,12 @@ def test_input_24_refused_types(values, what):
 
 
 def test_input_24_refused_types_of_others():
-    for table in (pa.table({"bad": [[1], [2]]}), pa.table({"bad": [b"a", b"b"]}), pl.DataFrame({"bad": [[1], [2]]}), pl.DataFrame({"bad": [{"a": 1}]})):
+    for table in (
+        pa.table({"bad": [[1], [2]]}),
+        pa.table({"bad": [b"a", b"b"]}),
+        pl.DataFrame({"bad": [[1], [2]]}),
+        pl.DataFrame({"bad": [{"a": 1}]}),
+    ):
         with pytest.raises(DataError) as caught:
             read(table)
         assert caught.value.column == "bad"

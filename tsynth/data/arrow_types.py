@@ -92,7 +92,10 @@ def settle(table: pa.Table) -> pa.Table:
 def _settled(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
-        column, kind = pa.chunked_array([c.storage for c in column.chunks], kind.storage_type), kind.storage_type
+        column, kind = (
+            pa.chunked_array([c.storage for c in column.chunks], kind.storage_type),
+            kind.storage_type,
+        )
     if pa.types.is_dictionary(kind):
         value = kind.value_type
         if value == pa.string_view():
@@ -106,7 +109,11 @@ def _settled(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_nested(kind):
         raise DataError(f"is nested ({kind})", column=name, fix="spread it over columns or leave it out")
     if str(kind) not in _SIMPLE and not pa.types.is_decimal(kind) and not pa.types.is_timestamp(kind):
-        raise DataError(f"has type {kind}, which has no use in a sequence", column=name, fix="convert it to text or leave it out")
+        raise DataError(
+            f"has type {kind}, which has no use in a sequence",
+            column=name,
+            fix="convert it to text or leave it out",
+        )
     if pa.types.is_floating(kind):
         if pa.types.is_float16(kind):
             column = column.cast(pa.float32())

@@ -48,7 +48,11 @@ def fit_to_schema(table: pa.Table, schema: Schema) -> tuple[pa.Table, list[Note]
         notes.append(Note("cast", f"{column.name}: {values.type} read as {column.dtype}", column.name))
     if lines:
         raise SchemaMismatch(lines, fix="correct the columns, or read them without a schema")
-    same = table.column_names == names and all(columns[n] is table[n] or columns[n].equals(table[n]) for n in names) and not notes
+    same = (
+        table.column_names == names
+        and all(columns[n] is table[n] or columns[n].equals(table[n]) for n in names)
+        and not notes
+    )
     return (table if same else pa.table(columns)), notes
 
 
@@ -59,11 +63,21 @@ def _cast(name: str, values: pa.ChunkedArray, target: pa.DataType) -> pa.Chunked
     try:
         if arrow_types.is_text(kind) and not arrow_types.is_text(target):
             values, _ = convert(name, values, TextOptions(), None)
-            return None if arrow_types.is_text(values.type) else _cast(name, values, target) if values.type != target else values
+            return (
+                None
+                if arrow_types.is_text(values.type)
+                else _cast(name, values, target)
+                if values.type != target
+                else values
+            )
         if arrow_types.is_text(target) and not arrow_types.is_text(kind):
             return values.cast(target) if pa.types.is_integer(kind) else None
         made = values.cast(target)
-        if pa.types.is_floating(kind) and pa.types.is_floating(target) and not pc.all(pc.equal(made.cast(kind), values), min_count=0).as_py():
+        if (
+            pa.types.is_floating(kind)
+            and pa.types.is_floating(target)
+            and not pc.all(pc.equal(made.cast(kind), values), min_count=0).as_py()
+        ):
             return None
         return made
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):

@@ -20,7 +20,9 @@ from tsynth.errors import DataError, UsageError
 __all__ = ["join_entities", "read_entities"]
 
 
-def read_entities(source: Any, options: TextOptions, entity: str | None, rows: pa.Table) -> tuple[pa.Table, list[Note]]:
+def read_entities(
+    source: Any, options: TextOptions, entity: str | None, rows: pa.Table
+) -> tuple[pa.Table, list[Note]]:
     """The entity table with ids in the type of the rows' ids.
 
     A column that the rows have too is renamed after the file ("account_date"), with a note.
@@ -41,10 +43,15 @@ def read_entities(source: Any, options: TextOptions, entity: str | None, rows: p
     else:
         table, _ = frames.to_table(source)
     if entity not in table.column_names:
-        raise DataError(f"the entity table has no column {entity!r}", fix="rename its id column; it has " + ", ".join(table.column_names))
+        raise DataError(
+            f"the entity table has no column {entity!r}",
+            fix="rename its id column; it has " + ", ".join(table.column_names),
+        )
     ids = plain(table[entity])
     if ids.null_count:
-        raise DataError(f"the entity table has {ids.null_count:,} rows without id", column=entity, fix="remove them")
+        raise DataError(
+            f"the entity table has {ids.null_count:,} rows without id", column=entity, fix="remove them"
+        )
     ids = _as_row_ids(ids, rows.schema.field(entity).type, entity)
     counted = pc.value_counts(ids)
     doubled = counted.filter(pc.greater(counted.field("counts"), 1))
@@ -64,7 +71,13 @@ def read_entities(source: Any, options: TextOptions, entity: str | None, rows: p
             new = f"{stem}_{name}"
             while new in rows.column_names or new in table.column_names:
                 new += "_"
-            notes.append(Note("renamed", f"{name} of the entity table is called {new}, because the rows have {name} too", new))
+            notes.append(
+                Note(
+                    "renamed",
+                    f"{name} of the entity table is called {new}, because the rows have {name} too",
+                    new,
+                )
+            )
         columns[new] = table[name]
     return pa.table(columns), notes
 
@@ -82,7 +95,11 @@ def _as_row_ids(ids: pa.ChunkedArray, kind: pa.DataType, entity: str) -> pa.Chun
             return made
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         pass
-    raise DataError(f"is {ids.type} in the entity table but {kind} in the rows", column=entity, fix="write both in one type")
+    raise DataError(
+        f"is {ids.type} in the entity table but {kind} in the rows",
+        column=entity,
+        fix="write both in one type",
+    )
 
 
 def join_entities(
@@ -94,7 +111,9 @@ def join_entities(
     notes = []
     missing = [n for n in schema.entity_columns if n not in entities.column_names]
     if missing:
-        raise DataError(f"the entity table lacks {', '.join(missing)}", fix="hand in the table that the schema describes")
+        raise DataError(
+            f"the entity table lacks {', '.join(missing)}", fix="hand in the table that the schema describes"
+        )
     ids = plain(entities[entity]).cast(owners.schema.field(entity).type)
     new = pc.invert(pc.is_in(ids, value_set=owners[entity].combine_chunks()))
     without_rows = pc.sum(new).as_py() or 0
@@ -116,7 +135,19 @@ def join_entities(
         kind = parse(schema[name].dtype)
         columns[name] = (values if values.type == kind else values.cast(kind)).take(found)
     if found.null_count:
-        notes.append(Note("entity_unknown", f"{found.null_count:,} entities of the rows are not in the entity table; their columns of it are null", entity))
+        notes.append(
+            Note(
+                "entity_unknown",
+                f"{found.null_count:,} entities of the rows are not in the entity table; their columns of it are null",
+                entity,
+            )
+        )
     if without_rows:
-        notes.append(Note("entity_without_rows", f"{without_rows:,} entities of the entity table have no rows; they are kept", entity))
+        notes.append(
+            Note(
+                "entity_without_rows",
+                f"{without_rows:,} entities of the entity table have no rows; they are kept",
+                entity,
+            )
+        )
     return rows, np.concatenate([[0], np.cumsum(lengths)]), pa.table(columns), notes

@@ -128,7 +128,11 @@ class Facts:
         if pa.types.is_integer(self.kind):
             return True
         numbers = self.numbers
-        return bool(len(numbers)) and bool((numbers == np.rint(numbers)).all()) and float(np.abs(numbers).max()) < 2**53
+        return (
+            bool(len(numbers))
+            and bool((numbers == np.rint(numbers)).all())
+            and float(np.abs(numbers).max()) < 2**53
+        )
 
     @cached_property
     def decimals(self) -> int | None:

@@ -75,7 +75,10 @@ def _sync_folder(folder: Path) -> None:
 _ADVICE = {
     errno.ENOSPC: ("the disk is full", "free some room or choose another folder"),
     errno.EDQUOT: ("the quota is used up", "free some room or choose another folder"),
-    errno.EFBIG: ("the file would be larger than the system allows", "raise the limit or write smaller parts"),
+    errno.EFBIG: (
+        "the file would be larger than the system allows",
+        "raise the limit or write smaller parts",
+    ),
     errno.EROFS: ("the file system is read-only", "choose another folder"),
     errno.EACCES: ("writing there is not allowed", "choose another folder or change its permissions"),
     errno.EPERM: ("writing there is not allowed", "choose another folder or change its permissions"),
@@ -188,7 +191,9 @@ def read_file(path: str | Path, options: TextOptions | None = None) -> FileRead:
     if magic == b"PAR1" or path.suffix.lower() in PARQUET_SUFFIXES:
         return _read_parquet(path)
     stems = [suffix.lower() for suffix in path.suffixes]
-    if magic[:4] == b"PK\x03\x04" or (stems and stems[-1] in (".xlsx", ".xls", ".json", ".feather", ".arrow", ".zip")):
+    if magic[:4] == b"PK\x03\x04" or (
+        stems and stems[-1] in (".xlsx", ".xls", ".json", ".feather", ".arrow", ".zip")
+    ):
         raise DataError(f"{path.name} is neither Parquet nor CSV", fix="save it as one of them")
     table, notes = read_text_file(path, options or TextOptions())
     return FileRead(arrow_types.settle(table), notes)
@@ -200,13 +205,17 @@ def _read_parquet(path: Path) -> FileRead:
             table = file.read()
     except (OSError, pa.ArrowException, ValueError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path} is damaged or no Parquet file: {why}", fix="write or copy it anew") from error
+        raise DataError(
+            f"{path} is damaged or no Parquet file: {why}", fix="write or copy it anew"
+        ) from error
     return FileRead(arrow_types.settle(table.replace_schema_metadata(None)), ())
 
 
 def _read_folder(path: Path, options: TextOptions | None) -> FileRead:
     known = (*PARQUET_SUFFIXES, *TEXT_SUFFIXES, ".gz")
-    parts = sorted(p for p in path.iterdir() if p.suffix.lower() in known and not p.name.startswith((".", "_")))
+    parts = sorted(
+        p for p in path.iterdir() if p.suffix.lower() in known and not p.name.startswith((".", "_"))
+    )
     if not parts and (path / "data").is_dir():
         return _read_folder(path / "data", options)
     if not parts:
@@ -243,4 +252,3 @@ def stack(tables: list[pa.Table], names: list[str]) -> pa.Table:
 
 def _decoded(table: pa.Table) -> pa.Table:
     return pa.table({n: arrow_types.plain(table[n]) for n in table.column_names})
-

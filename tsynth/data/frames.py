@@ -77,9 +77,12 @@ def to_table(frame: Any) -> tuple[pa.Table, str]:
         import narwhals as nw
 
         native = nw.from_native(frame)
-        return _arrow((native.collect() if isinstance(native, nw.LazyFrame) else native).to_arrow(), "pyarrow")
+        return _arrow(
+            (native.collect() if isinstance(native, nw.LazyFrame) else native).to_arrow(), "pyarrow"
+        )
     raise UsageError(
-        f"{type(frame).__name__} is not a frame", fix="hand in a pandas, polars or pyarrow frame, or a path to a file"
+        f"{type(frame).__name__} is not a frame",
+        fix="hand in a pandas, polars or pyarrow frame, or a path to a file",
     )
 
 
@@ -191,7 +194,9 @@ def _declared(column: pa.ChunkedArray) -> list[Any]:
     """Levels of a column that is a dictionary."""
     if not pa.types.is_dictionary(column.type):
         return []
-    return list(dict.fromkeys(v for chunk in column.chunks for v in chunk.dictionary.to_pylist() if v is not None))
+    return list(
+        dict.fromkeys(v for chunk in column.chunks for v in chunk.dictionary.to_pylist() if v is not None)
+    )
 
 
 # -- polars
@@ -240,7 +245,9 @@ def _from_pandas(frame: pd.DataFrame) -> tuple[pa.Table, str]:
             names.append(str(name))
             facts["renamed"] = True
         else:
-            raise DataError(f"column number {place} has the name {name!r}, which is no text", fix="name it with text")
+            raise DataError(
+                f"column number {place} has the name {name!r}, which is no text", fix="name it with text"
+            )
     arrow_types.check_names(names)
     columns: dict[str, pa.ChunkedArray] = {}
     tokens: dict[str, str] = {}
@@ -263,13 +270,17 @@ def _from_series(name: str, series: pd.Series[Any], pd: Any) -> tuple[pa.Chunked
         _from_series(name, pd.Series(dtype.categories), pd)
         return _convert(name, series), "ordered" if dtype.ordered else "category"
     if isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype):
-        fix = "use `.dt.to_timestamp()`" if isinstance(dtype, pd.PeriodDtype) else "use the two ends as columns"
+        fix = (
+            "use `.dt.to_timestamp()`" if isinstance(dtype, pd.PeriodDtype) else "use the two ends as columns"
+        )
         raise DataError(f"has type {dtype}", column=name, fix=fix)
     if isinstance(dtype, pd.SparseDtype):
         series = series.sparse.to_dense()
         return _convert(name, series), str(series.dtype)
     if dtype.kind == "c":
-        raise DataError("holds complex numbers", column=name, fix="give real and imaginary part a column each")
+        raise DataError(
+            "holds complex numbers", column=name, fix="give real and imaginary part a column each"
+        )
     if isinstance(dtype, pd.StringDtype):
         token = "str" if str(dtype) == "str" else f"string[{dtype.storage}]"
         return _convert(name, series), token
@@ -288,9 +299,19 @@ def _from_objects(name: str, series: pd.Series[Any], pd: Any) -> tuple[pa.Chunke
         kinds: dict[str, int] = {}
         for row, value in enumerate(series):
             if isinstance(value, (list, tuple, dict, set)):
-                raise DataError(f"holds nested values ({type(value).__name__})", column=name, row=row, fix="spread it over columns")
+                raise DataError(
+                    f"holds nested values ({type(value).__name__})",
+                    column=name,
+                    row=row,
+                    fix="spread it over columns",
+                )
             if isinstance(value, complex):
-                raise DataError("holds complex numbers", column=name, row=row, fix="give real and imaginary part a column each")
+                raise DataError(
+                    "holds complex numbers",
+                    column=name,
+                    row=row,
+                    fix="give real and imaginary part a column each",
+                )
             if found == "period":
                 raise DataError("holds periods", column=name, row=row, fix="use `.dt.to_timestamp()`")
             if not (value is None or value is pd.NA or value is pd.NaT or value != value):
@@ -313,7 +334,12 @@ def _from_objects(name: str, series: pd.Series[Any], pd: Any) -> tuple[pa.Chunke
     if found == "integer":
         for row, value in enumerate(series):
             if not pd.isna(value) and not -(2**63) <= value < 2**64:
-                raise DataError(f"holds {value} in row {row}, more than 64 bits", column=name, row=row, fix="convert it to text or float")
+                raise DataError(
+                    f"holds {value} in row {row}, more than 64 bits",
+                    column=name,
+                    row=row,
+                    fix="convert it to text or float",
+                )
         clean = [None if pd.isna(v) else int(v) for v in series]
         try:
             return _chunked(pa.array(clean, pa.int64())), "object"
@@ -343,7 +369,9 @@ def _convert(name: str, series: pd.Series[Any]) -> pa.ChunkedArray:
                                     fix="clean it with `.encode('utf-8', 'replace').decode()`") from None  # fmt: skip
         raise
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"cannot be read ({str(error).splitlines()[0]})", column=name, fix="convert it to one type") from None
+        raise DataError(
+            f"cannot be read ({str(error).splitlines()[0]})", column=name, fix="convert it to one type"
+        ) from None
 
 
 def _chunked(array: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
@@ -369,7 +397,9 @@ def _to_series(column: pa.ChunkedArray, token: str, levels: Sequence[Any] | None
             levels = sorted(levels)
         return _dictionary(column, kind, levels).to_pandas()  # type: ignore[no-any-return]
     if token in ("object", "object nan"):
-        values = column.to_pandas(date_as_object=True, integer_object_nulls=True).to_numpy(dtype=object, copy=True)
+        values = column.to_pandas(date_as_object=True, integer_object_nulls=True).to_numpy(
+            dtype=object, copy=True
+        )
         if column.null_count:
             values[column.is_null().to_numpy()] = None if token == "object" else float("nan")
         return pd.Series(values, dtype=object)  # type: ignore[no-any-return]

@@ -110,7 +110,14 @@ class _Labels:
                 return None
             values = self.values[bounds[i] : bounds[i + 1]]
             gaps = np.diff(values)
-            one = _Labels(values, np.zeros(len(values), np.int64), np.ones(1, bool), gaps, np.zeros(len(gaps), np.int64), self.tick)
+            one = _Labels(
+                values,
+                np.zeros(len(values), np.int64),
+                np.ones(1, bool),
+                gaps,
+                np.zeros(len(gaps), np.int64),
+                self.tick,
+            )
             name = one.common()
             found += name is not None
             seen.add(name)
@@ -122,7 +129,15 @@ class _Labels:
         nanos = int(step) * TICKS[self.tick]
         if nanos == TICKS["d"] and self._weekdays_only():
             return "B"
-        for unit, alias in (("w", "W"), ("d", "D"), ("h", "h"), ("min", "min"), ("s", "s"), ("ms", "ms"), ("us", "us")):
+        for unit, alias in (
+            ("w", "W"),
+            ("d", "D"),
+            ("h", "h"),
+            ("min", "min"),
+            ("s", "s"),
+            ("ms", "ms"),
+            ("us", "us"),
+        ):
             if nanos % TICKS[unit] == 0:
                 count = nanos // TICKS[unit]
                 return alias if count == 1 else f"{count}{alias}"

@@ -24,7 +24,9 @@ _OWNERS = (
 )  # fmt: skip
 """Words for what has a history, the most telling first."""
 
-_EVENTS = frozenset("transaction trans tx invoice order row index visit event ticket message log terminal merchant zip status type".split())
+_EVENTS = frozenset(
+    "transaction trans tx invoice order row index visit event ticket message log terminal merchant zip status type".split()
+)
 """Words for things that are rows, or that rows point at."""
 
 
@@ -59,7 +61,10 @@ def guess_entity_time(table: pa.Table) -> tuple[str | None, str | None, list[str
     entity = owners[0] if owners else None
     if entity is not None and table[entity.name].null_count:
         table = table.filter(pc.is_valid(table[entity.name]))
-    times = sorted((c for f in facts if (c := _as_time(f, table, entity.name if entity else None))), key=lambda c: -c.score)
+    times = sorted(
+        (c for f in facts if (c := _as_time(f, table, entity.name if entity else None))),
+        key=lambda c: -c.score,
+    )
     time = times[0] if times else None
     reasons = [
         f"entity: {entity.name}, because it {entity.why}" if entity else "entity: none, because no column repeats and is named as an id; all rows are one sequence",
@@ -76,10 +81,17 @@ def _as_entity(facts: Facts) -> _Candidate | None:
     repeats = facts.present / facts.distinct
     if repeats < 1.05 or facts.distinct > 0.95 * facts.present:
         return None
-    rank = min((i for i, group in enumerate(_OWNERS) for w in named if w in group or w.rstrip("s") in group), default=None)
+    rank = min(
+        (i for i, group in enumerate(_OWNERS) for w in named if w in group or w.rstrip("s") in group),
+        default=None,
+    )
     if rank is None:
         return None
-    score = (3.0, 2.0, 1.0)[rank] + (0.7 if "id" in named or named[-1:] == ["id"] else 0.0) - 2.0 * bool(set(named) & _EVENTS)
+    score = (
+        (3.0, 2.0, 1.0)[rank]
+        + (0.7 if "id" in named or named[-1:] == ["id"] else 0.0)
+        - 2.0 * bool(set(named) & _EVENTS)
+    )
     ranks = np.asarray(plain(facts.column).combine_chunks().dictionary_encode().indices.fill_null(-1))
     together = float((ranks[1:] == ranks[:-1]).mean())
     beyond_chance = together > 2 * float(((facts.counts / facts.counts.sum()) ** 2).sum())
@@ -117,7 +129,9 @@ def _as_time(facts: Facts, table: pa.Table, entity: str | None) -> _Candidate | 
         score -= 0.5
     if not dated and rising < 0.7 and not set(named) & {"time", "timestamp", "t"}:
         return None
-    why = ("holds dates" if dated else "is a number named as time") + " that vary inside the entity" * (entity is not None and dated)
+    why = ("holds dates" if dated else "is a number named as time") + " that vary inside the entity" * (
+        entity is not None and dated
+    )
     if not dated and entity is not None:
         why += " and varies inside the entity"
     if rising > 0.95:

@@ -56,27 +56,38 @@ def infer(
     """
     for what, name in (("entity", entity), ("time", time)):
         if name is not None and name not in table.column_names:
-            raise DataError(f"there is no column {name!r} for the {what}", fix="choose one of " + ", ".join(table.column_names))
+            raise DataError(
+                f"there is no column {name!r} for the {what}",
+                fix="choose one of " + ", ".join(table.column_names),
+            )
     given = dict(roles or {})
     for name, role in given.items():
         if role not in ROLES:
-            raise UsageError(f"role {role!r} does not exist", column=name, fix=f"use one of {', '.join(ROLES)}")
+            raise UsageError(
+                f"role {role!r} does not exist", column=name, fix=f"use one of {', '.join(ROLES)}"
+            )
         if name not in table.column_names and (entities is None or name not in entities.column_names):
-            raise UsageError(f"no column is called {name!r}", fix="choose one of " + ", ".join(table.column_names))
+            raise UsageError(
+                f"no column is called {name!r}", fix="choose one of " + ", ".join(table.column_names)
+            )
     layout = layout or lay_out(table, entity, time)
     facts = {name: Facts(name, table[name], layout) for name in table.column_names}
     columns = [_column(facts[name], entity, time) for name in table.column_names]
     entity_names: list[str] = []
     if entities is not None:
         alone = np.arange(entities.num_rows)
-        single = Layout(alone, np.append(alone, entities.num_rows), pa.nulls(entities.num_rows), np.empty(0), 0.0)
+        single = Layout(
+            alone, np.append(alone, entities.num_rows), pa.nulls(entities.num_rows), np.empty(0), 0.0
+        )
         for name in entities.column_names:
             if name != entity:
                 column = _column(Facts(name, entities[name], single), entity, time)
                 columns.append(replace(column, static=True))
                 entity_names.append(name)
     frequency = frequency_of(table[time] if time else None, layout)
-    columns, meanings = assign_roles(columns, facts, given, regular=frequency is not None and time is not None)
+    columns, meanings = assign_roles(
+        columns, facts, given, regular=frequency is not None and time is not None
+    )
     zone = getattr(table.schema.field(time).type, "tz", None) if time else None
     return Schema(
         columns=tuple(columns),
@@ -92,7 +103,15 @@ def _column(facts: Facts, entity: str | None, time: str | None) -> Column:
     name, dtype = facts.name, str(facts.kind)
     nullable = facts.column.null_count > 0
     if name == entity:
-        return Column(name, "identifier", "entity", static=True, nullable=nullable, dtype=dtype, reason="given as entity")
+        return Column(
+            name,
+            "identifier",
+            "entity",
+            static=True,
+            nullable=nullable,
+            dtype=dtype,
+            reason="given as entity",
+        )
     if name == time:
         return _time_column(facts, dtype)
     kind, reason = kind_of(facts)
@@ -100,7 +119,9 @@ def _column(facts: Facts, entity: str | None, time: str | None) -> Column:
     if static:
         reason += ", one value an entity"
     levels = facts.levels if kind == "category" else None
-    decimals = facts.decimals if kind in ("continuous", "count") and not pa.types.is_duration(facts.kind) else None
+    decimals = (
+        facts.decimals if kind in ("continuous", "count") and not pa.types.is_duration(facts.kind) else None
+    )
     return Column(
         name, kind, static=static, nullable=nullable, dtype=dtype, levels=levels, decimals=decimals,
         unit=facts.kind.unit if pa.types.is_duration(facts.kind) else None,
@@ -111,7 +132,9 @@ def _column(facts: Facts, entity: str | None, time: str | None) -> Column:
 def _time_column(facts: Facts, dtype: str) -> Column:
     kind = facts.kind
     if pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
-        return Column(facts.name, "datetime", "time", dtype=dtype, bounds=facts.bounds, reason="given as time")
+        return Column(
+            facts.name, "datetime", "time", dtype=dtype, bounds=facts.bounds, reason="given as time"
+        )
     if facts.numeric or pa.types.is_duration(kind):
         whole = facts.whole and bool((facts.numbers >= 0).all())
         return Column(
@@ -119,7 +142,11 @@ def _time_column(facts: Facts, dtype: str) -> Column:
             decimals=facts.decimals, unit=_unit(facts), reason="given as time, a number",
         )  # fmt: skip
     example = plain(facts.column)[0].as_py()
-    raise DataError(f"is the time but holds text such as {example!r}", column=facts.name, fix="name the column that holds the time, or give date_format")
+    raise DataError(
+        f"is the time but holds text such as {example!r}",
+        column=facts.name,
+        fix="name the column that holds the time, or give date_format",
+    )
 
 
 _UNITS = {

@@ -79,7 +79,9 @@ def from_sdv(metadata: Mapping[str, Any], table: Any, table_name: str | None = N
     rows, _ = frames.to_table(table)
     missing = [name for name in described["columns"] if name not in rows.column_names]
     if missing:
-        raise DataError("is in the metadata but not in the rows", column=missing[0], fix="update the metadata")
+        raise DataError(
+            "is in the metadata but not in the rows", column=missing[0], fix="update the metadata"
+        )
     schema = read(
         rows, entity=described.get("sequence_key"), time=described.get("sequence_index"), null_entity="drop"
     ).schema
@@ -118,8 +120,16 @@ def _with_sdtype(column: Column, sdtype: str | None) -> Column:
     if kind == "continuous":
         if not numeric:
             return column
-        kind, levels = ("count" if column.decimals == 0 and (column.bounds or (0,))[0] >= 0 else "continuous"), None
-    elif kind == "category" and levels is None or kind == "datetime" or (kind == "boolean" and column.dtype != "bool"):
+        kind, levels = (
+            ("count" if column.decimals == 0 and (column.bounds or (0,))[0] >= 0 else "continuous"),
+            None,
+        )
+    elif (
+        kind == "category"
+        and levels is None
+        or kind == "datetime"
+        or (kind == "boolean" and column.dtype != "bool")
+    ):
         # Levels stand only where the rows have been counted; a date that is text was read as one already.
         return column
     elif kind in ("identifier", "text"):

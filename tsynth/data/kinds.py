@@ -78,8 +78,11 @@ def _kind_of_text(facts: Facts) -> Verdict:
         return "text", f"free text, {distinct:,} different"
     if distinct <= MAX_LEVELS:
         return "category", _levels(facts)
-    if facts.words & CODE_WORDS and not facts.words & {"id", "account", "customer"} and present / distinct >= 20 and (
-        distinct <= 2000 and not facts.words & {"stock", "postal", "zip"}
+    if (
+        facts.words & CODE_WORDS
+        and not facts.words & {"id", "account", "customer"}
+        and present / distinct >= 20
+        and (distinct <= 2000 and not facts.words & {"stock", "postal", "zip"})
     ):
         return "category", f"{_levels(facts)}, {present / distinct:,.0f} rows each"
     return "identifier", f"{distinct:,} different ids, {present / distinct:,.1f} rows each"
@@ -102,8 +105,13 @@ def _kind_of_whole(facts: Facts) -> Verdict:
             return "identifier", f"{distinct:,} different ids, {present / distinct:,.1f} rows each"
     if distinct == 2 and span == 1 and not (named_quantity and numbers[0] != 0):
         return "category", "two levels"
-    if named_code and not named_quantity and (
-        distinct <= 50 or (distinct <= 5000 and present / distinct >= 20 and facts.words & {"mark", "code", "type"})
+    if (
+        named_code
+        and not named_quantity
+        and (
+            distinct <= 50
+            or (distinct <= 5000 and present / distinct >= 20 and facts.words & {"mark", "code", "type"})
+        )
     ):
         return "category", f"named as a code, {_levels(facts)}"
     if pointing and not named_code and distinct <= MAX_LEVELS and present / max(distinct, 1) >= 5:

@@ -35,12 +35,22 @@ def merge(parts: list[Part], entity: str | None, time: tuple[str, ...]) -> Part:
             continue
         for key in keys:
             if key not in other.column_names:
-                raise DataError(f"source {number} has no column {key!r} to be merged on", fix="name the keys alike in every source")
+                raise DataError(
+                    f"source {number} has no column {key!r} to be merged on",
+                    fix="name the keys alike in every source",
+                )
         if not keys:
-            raise UsageError("sources with unlike columns are merged on entity and time", fix="name entity and time")
+            raise UsageError(
+                "sources with unlike columns are merged on entity and time", fix="name entity and time"
+            )
         before = table.num_rows
         table = _joined(table, other, keys, number)
-        notes.append(Note("merged", f"source {number} ({other.num_rows:,} rows) was merged with {before:,} rows on {' and '.join(keys)}: {table.num_rows:,} rows"))
+        notes.append(
+            Note(
+                "merged",
+                f"source {number} ({other.num_rows:,} rows) was merged with {before:,} rows on {' and '.join(keys)}: {table.num_rows:,} rows",
+            )
+        )
     return table, origin, notes
 
 
@@ -48,9 +58,15 @@ def _joined(left: pa.Table, right: pa.Table, keys: list[str], number: int) -> pa
     both = {}
     for key in keys:
         try:
-            both[key] = pa.chunked_array([*plain(left[key]).chunks, *plain(right[key]).cast(plain(left[key]).type).chunks])
+            both[key] = pa.chunked_array(
+                [*plain(left[key]).chunks, *plain(right[key]).cast(plain(left[key]).type).chunks]
+            )
         except pa.ArrowInvalid as error:
-            raise DataError(f"is {right[key].type} in source {number} but {left[key].type} before", column=key, fix="write both in one type") from error
+            raise DataError(
+                f"is {right[key].type} in source {number} but {left[key].type} before",
+                column=key,
+                fix="write both in one type",
+            ) from error
     code = np.zeros(left.num_rows + right.num_rows, np.int64)
     for column in both.values():
         codes, ids = entity_codes(column.fill_null(pa.scalar(None, column.type)) if False else column)

@@ -113,11 +113,20 @@ def read(
     _require_rows(table)
     for what, name in [("entity", entity), *(("time", t) for t in times)]:
         if name is not None and name not in table.column_names:
-            raise DataError(f"there is no column {name!r} for the {what}", fix="choose one of " + ", ".join(table.column_names))
+            raise DataError(
+                f"there is no column {name!r} for the {what}",
+                fix="choose one of " + ", ".join(table.column_names),
+            )
     if len(times) == 2:
         table, joined, parts = join_parts(table, *times)
         origin = frames.with_facts(origin, time_parts=parts)
-        notes.append(Note("time_joined", f"{times[0]} and {times[1]} were put together to one time, {joined}; written out they are two again", joined))
+        notes.append(
+            Note(
+                "time_joined",
+                f"{times[0]} and {times[1]} were put together to one time, {joined}; written out they are two again",
+                joined,
+            )
+        )
         times = (joined,)
     when = times[0] if times else None
     if time_zone is not None and when is not None:
@@ -131,7 +140,10 @@ def read(
     layout = lay_out(table, entity, when)
     if schema is None:
         schema = infer(table, entity=entity, time=when, entities=extra, roles=roles, layout=layout)
-        if len(parts_of := frames.origin_facts(origin)[1].get("time_parts", {})) and schema[parts_of["name"]].kind != "datetime":
+        if (
+            len(parts_of := frames.origin_facts(origin)[1].get("time_parts", {}))
+            and schema[parts_of["name"]].kind != "datetime"
+        ):
             schema = schema.edit(parts_of["name"], unit="h")
         if inf == "null":
             schema = schema.with_columns([replace(c, inf="null") for c in schema])
@@ -155,7 +167,9 @@ def read_table(
     """
     options = options or TextOptions(time=tuple(time))
     if isinstance(source, (list, tuple)):
-        return merge([read_table(one, options, entity=entity, time=time) for one in source], entity, tuple(time))
+        return merge(
+            [read_table(one, options, entity=entity, time=time) for one in source], entity, tuple(time)
+        )
     if isinstance(source, (str, Path)):
         found = read_file(source, options)
         table, notes, origin = found.table, list(found.notes), "pyarrow"
@@ -215,11 +229,21 @@ def build(
     _refuse_repeats(table, schema, layout)
     rank = schema.role("order")
     names = [c.name for c in schema.row_columns if c.name not in (schema.entity, schema.time)]
-    ordered = layout.order if order == "file" and rank is None else break_ties(table, layout, names, rank.name if rank else None)
+    ordered = (
+        layout.order
+        if order == "file" and rank is None
+        else break_ties(table, layout, names, rank.name if rank else None)
+    )
     if not np.array_equal(ordered, np.arange(table.num_rows)):
         if layout.out_of_order or not _grouped(layout):
-            late = f"; {layout.out_of_order:.1%} came earlier than the row of their entity before them" if layout.out_of_order else ""
-            kept.append(Note("sorted", f"rows were sorted by {'entity and ' if schema.entity else ''}time{late}"))
+            late = (
+                f"; {layout.out_of_order:.1%} came earlier than the row of their entity before them"
+                if layout.out_of_order
+                else ""
+            )
+            kept.append(
+                Note("sorted", f"rows were sorted by {'entity and ' if schema.entity else ''}time{late}")
+            )
         table = table.take(pa.array(ordered))
     dynamic = [c.name for c in schema.row_columns if not c.static and c.role != "entity"]
     static = [c.name for c in schema.row_columns if c.static and c.role != "entity"]
@@ -238,14 +262,20 @@ def build(
 
 def _from_schema(schema: Schema, entity: str | None, time: Any) -> tuple[str | None, Any]:
     if entity is not None and entity != schema.entity:
-        raise UsageError(f"entity {entity!r} is not the schema's ({schema.entity!r})", fix="leave one of them out")
+        raise UsageError(
+            f"entity {entity!r} is not the schema's ({schema.entity!r})", fix="leave one of them out"
+        )
     if isinstance(time, str) and time != schema.time:
         raise UsageError(f"time {time!r} is not the schema's ({schema.time!r})", fix="leave one of them out")
     return schema.entity, time or schema.time
 
 
 def _as_text(schema: Schema | None) -> tuple[str, ...]:
-    return () if schema is None else tuple(c.name for c in schema if c.dtype in ("string", "large_string") and c.role != "time")
+    return (
+        ()
+        if schema is None
+        else tuple(c.name for c in schema if c.dtype in ("string", "large_string") and c.role != "time")
+    )
 
 
 def _require_rows(table: pa.Table) -> None:
@@ -262,7 +292,10 @@ def _dates_in_text(table: pa.Table, options: TextOptions) -> tuple[pa.Table, lis
             continue
         is_time = name in options.time
         head = column.slice(0, 100)
-        if not is_time and not pc.any(pc.match_substring_regex(head, r"\A\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")).as_py():
+        if (
+            not is_time
+            and not pc.any(pc.match_substring_regex(head, r"\A\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")).as_py()
+        ):
             continue
         found, more = convert(name, column, options, options.decimal)
         if is_text(found.type) or (not is_time and not pa.types.is_temporal(found.type)):
@@ -270,7 +303,9 @@ def _dates_in_text(table: pa.Table, options: TextOptions) -> tuple[pa.Table, lis
         notes += more
         if not any(note.code == "dates_read" for note in more):
             what = "times" if pa.types.is_temporal(found.type) else "numbers"
-            notes.append(Note("text_converted", f"{name}: text read as {what}, which come back as {what}", name))
+            notes.append(
+                Note("text_converted", f"{name}: text read as {what}, which come back as {what}", name)
+            )
         table = table.set_column(place, name, found)
     return table, notes
 
@@ -285,12 +320,18 @@ def _localised(table: pa.Table, time: str, zone: str, notes: list[Note]) -> pa.T
         else:
             column = pc.assume_timezone(table[time], zone, ambiguous="earliest")
     except pa.ArrowInvalid as error:
-        raise DataError(f"holds a local time that the zone {zone} does not have: {error}", column=time, fix="name another zone") from error
+        raise DataError(
+            f"holds a local time that the zone {zone} does not have: {error}",
+            column=time,
+            fix="name another zone",
+        ) from error
     notes.append(Note("zone", f"{time}: times are in the zone {zone}", time))
     return table.set_column(table.column_names.index(time), time, column)
 
 
-def _checked_keys(table: pa.Table, entity: str | None, time: str | None, null_entity: str) -> tuple[pa.Table, list[Note]]:
+def _checked_keys(
+    table: pa.Table, entity: str | None, time: str | None, null_entity: str
+) -> tuple[pa.Table, list[Note]]:
     notes: list[Note] = []
     if null_entity not in ("error", "drop"):
         raise UsageError(f"null_entity is {null_entity!r}", fix='use "error" or "drop"')
@@ -304,7 +345,9 @@ def _checked_keys(table: pa.Table, entity: str | None, time: str | None, null_en
             )  # fmt: skip
         table = table.filter(pc.invert(missing))
         _require_rows(table)
-        notes.append(Note("null_entity_dropped", f"{count:,} rows without an entity ({entity}) were left out", entity))
+        notes.append(
+            Note("null_entity_dropped", f"{count:,} rows without an entity ({entity}) were left out", entity)
+        )
     if time is not None and table[time].null_count:
         missing = pc.is_null(table[time])
         row = pc.index(missing, True).as_py()
@@ -318,7 +361,9 @@ def _checked_keys(table: pa.Table, entity: str | None, time: str | None, null_en
 def _checked_infinities(table: pa.Table, schema: Schema, layout: Layout) -> tuple[pa.Table, list[Note]]:
     notes: list[Note] = []
     for column in schema.row_columns:
-        if column.name not in table.column_names or not pa.types.is_floating(table.schema.field(column.name).type):
+        if column.name not in table.column_names or not pa.types.is_floating(
+            table.schema.field(column.name).type
+        ):
             continue
         values = table[column.name]
         infinite = pc.is_inf(values)
@@ -336,7 +381,9 @@ def _checked_infinities(table: pa.Table, schema: Schema, layout: Layout) -> tupl
             )  # fmt: skip
         clean = pc.if_else(infinite, pa.scalar(None, values.type), values)
         table = table.set_column(table.column_names.index(column.name), column.name, clean)
-        notes.append(Note("infinite_to_null", f"{column.name}: {count:,} infinite values are null now", column.name))
+        notes.append(
+            Note("infinite_to_null", f"{column.name}: {count:,} infinite values are null now", column.name)
+        )
     return table, notes
 
 
@@ -375,7 +422,12 @@ def _check_static(table: pa.Table, names: list[str], layout: Layout) -> None:
 
 def _with_nullable(schema: Schema, owners: pa.Table) -> Schema:
     columns = [
-        replace(c, nullable=c.nullable or (c.static and c.name in owners.column_names and owners[c.name].null_count > 0)) for c in schema
+        replace(
+            c,
+            nullable=c.nullable
+            or (c.static and c.name in owners.column_names and owners[c.name].null_count > 0),
+        )
+        for c in schema
     ]
     return schema.with_columns(columns)
 
@@ -384,7 +436,19 @@ def _left_out(schema: Schema) -> list[Note]:
     notes = []
     for column in schema:
         if column.kind == "text" and "never filled" not in column.reason:
-            notes.append(Note("text_left_out", f"{column.name}: free text is never learned and comes back null", column.name))
+            notes.append(
+                Note(
+                    "text_left_out",
+                    f"{column.name}: free text is never learned and comes back null",
+                    column.name,
+                )
+            )
         elif column.kind == "identifier" and column.role != "entity":
-            notes.append(Note("identifier_left_out", f"{column.name}: ids are never learned and come back as surrogates", column.name))
+            notes.append(
+                Note(
+                    "identifier_left_out",
+                    f"{column.name}: ids are never learned and come back as surrogates",
+                    column.name,
+                )
+            )
     return notes

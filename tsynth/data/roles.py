@@ -13,11 +13,17 @@ from tsynth.data.schema import Column
 
 __all__ = ["assign_roles"]
 
-LABEL = frozenset("fraud isfraud anomaly anomalous outlier label target chargeback default churn churned attack laundering".split())
+LABEL = frozenset(
+    "fraud isfraud anomaly anomalous outlier label target chargeback default churn churned attack laundering".split()
+)
 ARM = frozenset("arm drug treatment treat trt therapy rx randomized randomised allocation".split())
 GROUP = frozenset("group cohort site center centre".split())
-FOLLOWUP = frozenset("years time futime followup fuyears survival surv tte os pfs fu exit futures duration endtime".split())
-EVENT = frozenset("status event death dead died deceased failure censored censoring cens delta outcome transplant".split())
+FOLLOWUP = frozenset(
+    "years time futime followup fuyears survival surv tte os pfs fu exit futures duration endtime".split()
+)
+EVENT = frozenset(
+    "status event death dead died deceased failure censored censoring cens delta outcome transplant".split()
+)
 OUTCOME = frozenset("death dead died mortality outcome survived readmission readmitted".split())
 MARKS = ("mark", "event", "activity", "action", "code", "type", "state", "status", "category", "kind", "operation", "parameter",
          "variable", "item")  # fmt: skip
@@ -60,8 +66,12 @@ def assign_roles(
         return facts[column.name].words if column.name in facts else frozenset(_words(column.name))
 
     for column in free:
-        if column.discrete and column.levels is not None and words(column) & LABEL and len(column.levels) == 2 or (
-            column.kind == "boolean" and words(column) & LABEL
+        if (
+            column.discrete
+            and column.levels is not None
+            and words(column) & LABEL
+            and len(column.levels) == 2
+            or (column.kind == "boolean" and words(column) & LABEL)
         ):
             give(column, "label", "named as a label, two levels")
     _survival(free, facts, roles, taken, words, give)
@@ -78,10 +88,19 @@ def assign_roles(
             if role:
                 give(column, *role)
     if "mark" not in taken and not regular:
-        found = [c for c in free if c.name not in roles and not c.static and c.discrete and c.levels and len(c.levels) > 1]
+        found = [
+            c
+            for c in free
+            if c.name not in roles and not c.static and c.discrete and c.levels and len(c.levels) > 1
+        ]
         if "start" in taken and "stop" in taken:
             found = [c for c in found if not words(c) & EVENT]
-        ranked = [(MARKS.index(w), i) for i, c in enumerate(found) for w in words(c) if w in MARKS and not _place(c, words(c))]
+        ranked = [
+            (MARKS.index(w), i)
+            for i, c in enumerate(found)
+            for w in words(c)
+            if w in MARKS and not _place(c, words(c))
+        ]
         if ranked:
             give(found[min(ranked)[1]], "mark", "names what happens, varies inside an entity")
     event = next((n for n, (role, _) in roles.items() if role == "event"), None)
@@ -106,7 +125,11 @@ def _words(name: str) -> list[str]:
 
 def _place(column: Column, found: frozenset[str]) -> bool:
     """Whether "state" may be a place: many text levels of two letters."""
-    return "state" in found and bool(column.levels) and all(isinstance(v, str) and len(v) == 2 for v in column.levels or ())
+    return (
+        "state" in found
+        and bool(column.levels)
+        and all(isinstance(v, str) and len(v) == 2 for v in column.levels or ())
+    )
 
 
 def _survival(free, facts, roles, taken, words, give) -> None:  # type: ignore[no-untyped-def]
@@ -120,7 +143,12 @@ def _survival(free, facts, roles, taken, words, give) -> None:  # type: ignore[n
     time = next((n for n, (role, _) in roles.items() if role == "time"), None)
     if "followup" not in taken and time in facts and facts[time].numeric:
         for column in numeric:
-            if column.static and column.name in facts and words(column) & FOLLOWUP and _covers(facts[column.name], facts[time]):
+            if (
+                column.static
+                and column.name in facts
+                and words(column) & FOLLOWUP
+                and _covers(facts[column.name], facts[time])
+            ):
                 give(column, "followup", "one value an entity, never before its last row")
                 break
     role = "event" if "followup" in taken else "outcome"
@@ -128,8 +156,18 @@ def _survival(free, facts, roles, taken, words, give) -> None:  # type: ignore[n
     if role not in taken:
         for column in free:
             levels = 2 if column.kind == "boolean" else len(column.levels or ())
-            if column.name not in roles and column.static and column.discrete and 2 <= levels <= 6 and words(column) & vocabulary:
-                give(column, role, "named as what ends the follow-up" if role == "event" else "named as an outcome")
+            if (
+                column.name not in roles
+                and column.static
+                and column.discrete
+                and 2 <= levels <= 6
+                and words(column) & vocabulary
+            ):
+                give(
+                    column,
+                    role,
+                    "named as what ends the follow-up" if role == "event" else "named as an outcome",
+                )
                 break
 
 

@@ -22,7 +22,9 @@ BLOCKS = 10
 """Blocks that a sequence is cut into, at most, where it is split by time."""
 
 
-def split(data: Sequences, holdout: float = 0.3, by: str = "auto", seed: int = 0) -> tuple[Sequences, Sequences]:
+def split(
+    data: Sequences, holdout: float = 0.3, by: str = "auto", seed: int = 0
+) -> tuple[Sequences, Sequences]:
     """Split into train and holdout.
 
     By entity: whole entities, chosen by a hash of their id and the seed, so that neither the order of rows nor other
@@ -49,7 +51,11 @@ def split(data: Sequences, holdout: float = 0.3, by: str = "auto", seed: int = 0
         raise UsageError(f"by is {by!r}", fix='use "auto", "entity" or "time"')
     if by == "auto":
         enough = data.n_entities >= ENOUGH_ENTITIES
-        by = "entity" if enough or (data.n_entities > 1 and not held_rows(data, holdout, seed).any()) else "time"
+        by = (
+            "entity"
+            if enough or (data.n_entities > 1 and not held_rows(data, holdout, seed).any())
+            else "time"
+        )
     if by == "entity":
         if data.n_entities < 2:
             raise UsageError("there is one entity only", fix='split by="time"')
@@ -57,14 +63,20 @@ def split(data: Sequences, holdout: float = 0.3, by: str = "auto", seed: int = 0
         return data.take(np.flatnonzero(~held)), data.take(np.flatnonzero(held))
     held = held_rows(data, holdout, seed)
     if not held.any():
-        raise UsageError("no sequence is long enough to be split by time", fix='use by="entity", or longer sequences')
+        raise UsageError(
+            "no sequence is long enough to be split by time", fix='use by="entity", or longer sequences'
+        )
     return data.keep_rows(~held), data.keep_rows(held)
 
 
 def held_entities(data: Sequences, holdout: float, seed: int) -> NDArray[np.bool_]:
     """Which entities are held out, (N,)."""
     entity = data.schema.entity
-    ids = [str(i) for i in range(data.n_entities)] if entity is None else [str(v) for v in data.entities[entity].to_pylist()]
+    ids = (
+        [str(i) for i in range(data.n_entities)]
+        if entity is None
+        else [str(v) for v in data.entities[entity].to_pylist()]
+    )
     salt = seed.to_bytes(8, "little", signed=True)
     keys = [hashlib.blake2b(name.encode(), digest_size=8, salt=salt).digest() for name in ids]
     ranked = sorted(range(len(ids)), key=lambda i: (keys[i], ids[i]))

@@ -34,12 +34,18 @@ def looks_like_time(name: str) -> bool:
     return any(w in TIME_WORDS or w.endswith(("time", "date", "datetime", "timestamp")) for w in found)
 
 
-_CLOCK = (
-    r"(?:(?:[T ]|, )\s*(?P<h>\d{1,2}):(?P<mi>\d{2})(?::(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?)?\s?(?P<ap>[AaPp]\.?[Mm]\.?)?)?"
-)
+_CLOCK = r"(?:(?:[T ]|, )\s*(?P<h>\d{1,2}):(?P<mi>\d{2})(?::(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?)?\s?(?P<ap>[AaPp]\.?[Mm]\.?)?)?"
 _NUMERIC = r"\A(?P<a>\d{1,4})(?P<sep>[-/.])(?P<b>\d{1,2})[-/.](?P<c>\d{1,4})\.?" + _CLOCK + r"\z"
-_DAY_NAMED = r"\A(?:[A-Za-z]{3,9},? )?(?P<a>\d{1,2})(?P<sep>[-/ .]) ?(?P<b>[A-Za-z]{3,9})\.?[-/ ,.]+(?P<c>\d{2}|\d{4})" + _CLOCK + r"\z"
-_NAMED_DAY = r"\A(?:[A-Za-z]{3,9},? )?(?P<b>[A-Za-z]{3,9})\.?(?P<sep>[- ])(?P<a>\d{1,2}),? ?[- ]?(?P<c>\d{4})" + _CLOCK + r"\z"
+_DAY_NAMED = (
+    r"\A(?:[A-Za-z]{3,9},? )?(?P<a>\d{1,2})(?P<sep>[-/ .]) ?(?P<b>[A-Za-z]{3,9})\.?[-/ ,.]+(?P<c>\d{2}|\d{4})"
+    + _CLOCK
+    + r"\z"
+)
+_NAMED_DAY = (
+    r"\A(?:[A-Za-z]{3,9},? )?(?P<b>[A-Za-z]{3,9})\.?(?P<sep>[- ])(?P<a>\d{1,2}),? ?[- ]?(?P<c>\d{4})"
+    + _CLOCK
+    + r"\z"
+)
 _MONTH = r"\A(?P<c>\d{4})[-/](?P<b>\d{1,2})\z"
 _QUARTER = r"\A(?P<c>\d{4})[- ]?Q(?P<b>[1-4])\z"
 _WEEK = r"\A(?P<c>\d{4})-?W(?P<b>\d{2})\z"
@@ -50,7 +56,12 @@ _MONTHS |= {m[:3]: i for m, i in _MONTHS.items()} | {"sept": 9}
 
 
 def read_dates(
-    name: str, values: pa.Array, *, dayfirst: bool | None = None, date_format: str | None = None, zone: str | None = None
+    name: str,
+    values: pa.Array,
+    *,
+    dayfirst: bool | None = None,
+    date_format: str | None = None,
+    zone: str | None = None,
 ) -> tuple[pa.Array, str] | None:
     """Distinct texts as dates or times, and how they were read; None where any of them is something else.
 
@@ -81,7 +92,7 @@ def read_dates(
     if iso is not None:
         return iso
     for pattern in (_NUMERIC, _DAY_NAMED, _NAMED_DAY, _MONTH, _QUARTER, _WEEK):
-        parts = pc.extract_regex(values, pattern.replace("(?P<", "(?P<"))
+        parts = pc.extract_regex(values, pattern)
         if parts.null_count == values.null_count:
             return _from_parts(name, values, parts, pattern, dayfirst)
     return None
@@ -117,11 +128,16 @@ def _by_format(values: pa.Array, date_format: str) -> tuple[pa.Array, str] | Non
         except ValueError:
             return None
     found = pa.array(out, pa.timestamp("us"))
+    if not re.search(r"%[HIMSfpcXTRs]", date_format):
+        return found.cast(pa.date32()), f"in the format {date_format}"
     return _coarsest(found), f"in the format {date_format}"
 
 
 def _iso(name: str, values: pa.Array, zone: str | None) -> tuple[pa.Array, str] | None:
-    shape = pc.match_substring_regex(values, r"\A\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d{2}:?\d{2})?)?\z")
+    shape = pc.match_substring_regex(
+        values,
+        r"\A\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d{2}:?\d{2})?)?\z",
+    )
     if not pc.all(shape, min_count=0).as_py():
         return None
     lengths = pc.binary_length(values)
@@ -152,7 +168,9 @@ def _iso(name: str, values: pa.Array, zone: str | None) -> tuple[pa.Array, str] 
             )  # fmt: skip
         offset = offsets.pop()
         shown = zone or ("UTC" if offset == "+00:00" else offset)
-        return values.cast(pa.timestamp(unit, "UTC")).cast(pa.timestamp(unit, shown)), f"as times in the zone {shown}"
+        return values.cast(pa.timestamp(unit, "UTC")).cast(
+            pa.timestamp(unit, shown)
+        ), f"as times in the zone {shown}"
     except pa.ArrowInvalid:
         return None
 
@@ -161,7 +179,9 @@ def _example(values: pa.Array, where: pa.Array) -> str:
     return str(values.filter(pc.fill_null(where, False))[0].as_py())
 
 
-def _from_parts(name: str, values: pa.Array, parts: pa.Array, pattern: str, dayfirst: bool | None) -> tuple[pa.Array, str] | None:
+def _from_parts(
+    name: str, values: pa.Array, parts: pa.Array, pattern: str, dayfirst: bool | None
+) -> tuple[pa.Array, str] | None:
     null = np.asarray(pc.is_null(values))
     groups = {f.name: pc.struct_field(parts, f.name) for f in parts.type}
     third = _whole(groups["c"])
@@ -187,7 +207,10 @@ def _from_parts(name: str, values: pa.Array, parts: pa.Array, pattern: str, dayf
             return None
         else:
             widths = pc.binary_length(groups["c"])
-            if not (pc.all(pc.equal(widths, 4), min_count=0).as_py() or pc.all(pc.equal(widths, 2), min_count=0).as_py()):
+            if not (
+                pc.all(pc.equal(widths, 4), min_count=0).as_py()
+                or pc.all(pc.equal(widths, 2), min_count=0).as_py()
+            ):
                 return None
             first_is_day = _day_first(name, values, first, second, groups["sep"], dayfirst)
             if first_is_day is None:
@@ -201,12 +224,15 @@ def _from_parts(name: str, values: pa.Array, parts: pa.Array, pattern: str, dayf
         day, month = _whole(groups["a"]), np.array(months)
         order = "with month names"
     days = _days(year, month, day, null, order)
-    if days is None or groups["h"].null_count == len(values):
+    # A group that takes no part is an empty text.
+    if days is None or pc.all(pc.equal(groups["h"], ""), min_count=0).as_py():
         return days
     return _with_clock(days[0], groups, null, order)
 
 
-def _with_clock(days: pa.Array, groups: dict[str, pa.Array], null: NDArray[np.bool_], order: str) -> tuple[pa.Array, str] | None:
+def _with_clock(
+    days: pa.Array, groups: dict[str, pa.Array], null: NDArray[np.bool_], order: str
+) -> tuple[pa.Array, str] | None:
     hour, minute, second = (_whole(groups[k]) for k in ("h", "mi", "s"))
     half = np.array([(h or "").lower()[:1] for h in groups["ap"].to_pylist()])
     if (half != "").any():
@@ -222,19 +248,30 @@ def _with_clock(days: pa.Array, groups: dict[str, pa.Array], null: NDArray[np.bo
 
 
 def _day_first(
-    name: str, values: pa.Array, first: NDArray[np.int64], second: NDArray[np.int64], seps: pa.Array, dayfirst: bool | None
+    name: str,
+    values: pa.Array,
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    seps: pa.Array,
+    dayfirst: bool | None,
 ) -> bool | None:
     big_first, big_second = first > 12, second > 12
     if (big_first & big_second).any() or (first > 31).any() or (second > 31).any():
         return None
     if big_first.any() and big_second.any():
         day, month = (str(values[int(np.argmax(m))].as_py()) for m in (big_first, big_second))
-        raise DataError(f"mixes dates with day first ({day}) and month first ({month})", column=name, fix="write all of them in one way")
+        raise DataError(
+            f"mixes dates with day first ({day}) and month first ({month})",
+            column=name,
+            fix="write all of them in one way",
+        )
     if big_first.any() or big_second.any():
         found = bool(big_first.any())
         if dayfirst is not None and dayfirst != found:
             at = str(values[int(np.argmax(big_first | big_second))].as_py())
-            raise DataError(f"holds {at}, which contradicts dayfirst={dayfirst}", column=name, fix=f"use dayfirst={found}")
+            raise DataError(
+                f"holds {at}, which contradicts dayfirst={dayfirst}", column=name, fix=f"use dayfirst={found}"
+            )
         return found
     if dayfirst is not None:
         return dayfirst
@@ -252,7 +289,13 @@ def _whole(texts: pa.Array) -> NDArray[np.int64]:
     return np.asarray(empty.cast(pa.int64()).fill_null(0))
 
 
-def _days(year: NDArray[np.int64], month: NDArray[np.int64], day: NDArray[np.int64], null: NDArray[np.bool_], how: str) -> tuple[pa.Array, str] | None:
+def _days(
+    year: NDArray[np.int64],
+    month: NDArray[np.int64],
+    day: NDArray[np.int64],
+    null: NDArray[np.bool_],
+    how: str,
+) -> tuple[pa.Array, str] | None:
     year, month, day = (np.where(null, 1, part) for part in (year, month, day))
     if ((month < 1) | (month > 12) | (day < 1) | (day > 31) | (year < 1)).any():
         return None

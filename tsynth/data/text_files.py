@@ -63,13 +63,19 @@ def _unpacked(path: Path) -> bytes:
         with pa.input_stream(str(path), compression="detect") as stream:
             return bytes(stream.read())
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path} is damaged: {str(error).splitlines()[0]}", fix="write or copy it anew") from error
+        raise DataError(
+            f"{path} is damaged: {str(error).splitlines()[0]}", fix="write or copy it anew"
+        ) from error
 
 
 def _decoded(path: Path, data: bytes, encoding: str | None) -> tuple[bytes, list[Note]]:
     """The file's bytes as UTF-8 without a mark."""
     if encoding is None:
-        for mark, name in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        for mark, name in (
+            (codecs.BOM_UTF8, "utf-8-sig"),
+            (codecs.BOM_UTF16_LE, "utf-16"),
+            (codecs.BOM_UTF16_BE, "utf-16"),
+        ):
             if data.startswith(mark):
                 encoding = name
         head = data[:200]
@@ -83,7 +89,9 @@ def _decoded(path: Path, data: bytes, encoding: str | None) -> tuple[bytes, list
         try:
             return data.decode(encoding).encode(), [Note("encoding", f"{path.name}: read as {encoding}")]
         except LookupError as error:
-            raise DataError(f"no encoding is called {encoding!r}", fix="use utf-8, cp1252 or utf-16") from error
+            raise DataError(
+                f"no encoding is called {encoding!r}", fix="use utf-8, cp1252 or utf-16"
+            ) from error
         except UnicodeError as error:
             raise DataError(f"{path.name} is not {encoding}: {error}", fix="name another encoding") from error
     try:
@@ -114,7 +122,9 @@ def _separator(sample: str, quote: str) -> str:
     best, score = ",", (0.0, 0)
     for separator in _SEPARATORS:
         try:
-            counts = [len(row) for row in csv.reader(io.StringIO(text), delimiter=separator, quotechar=quote) if row]
+            counts = [
+                len(row) for row in csv.reader(io.StringIO(text), delimiter=separator, quotechar=quote) if row
+            ]
         except csv.Error:
             continue
         fields = counts[0] if counts else 1
@@ -131,11 +141,16 @@ _NUMBER = re.compile(r"[+-]?[\d.,]*\d(?:[eE][+-]?\d+)?")
 
 def _check_header(path: Path, names: list[str], sample: str, separator: str, quote: str) -> None:
     """Refuse a file whose first line holds values; whole numbers that count from 0 or 1 may be names."""
-    if not all(_NUMBER.fullmatch(name.strip()) or re.fullmatch(r"\d{4}-\d\d-\d\d.*", name.strip()) for name in names):
+    if not all(
+        _NUMBER.fullmatch(name.strip()) or re.fullmatch(r"\d{4}-\d\d-\d\d.*", name.strip()) for name in names
+    ):
         return
     if [n.strip() for n in names] in ([str(i) for i in range(k, k + len(names))] for k in (0, 1)):
         return
-    raise DataError(f"{path.name} has no header: its first line holds {separator.join(names)[:60]!r}", fix="add a line with the columns' names")
+    raise DataError(
+        f"{path.name} has no header: its first line holds {separator.join(names)[:60]!r}",
+        fix="add a line with the columns' names",
+    )
 
 
 def _texts(path: Path, data: bytes, names: list[str], separator: str, quote: str) -> pa.Table:
@@ -160,7 +175,9 @@ def _texts(path: Path, data: bytes, names: list[str], separator: str, quote: str
         raise _row_error(path, data, names, separator, quote, error) from error
 
 
-def _row_error(path: Path, data: bytes, names: list[str], separator: str, quote: str, error: Exception) -> DataError:
+def _row_error(
+    path: Path, data: bytes, names: list[str], separator: str, quote: str, error: Exception
+) -> DataError:
     if "Empty CSV file" in str(error):
         return DataError(f"{path.name} has a header but no rows", fix="write it anew")
     rows = csv.reader(io.StringIO(data.decode()), delimiter=separator, quotechar=quote)
@@ -174,7 +191,9 @@ def _row_error(path: Path, data: bytes, names: list[str], separator: str, quote:
                 )  # fmt: skip
     except csv.Error as other:
         error = other
-    return DataError(f"{path.name} cannot be read: {str(error).splitlines()[0]}", fix="name separator and quote")
+    return DataError(
+        f"{path.name} cannot be read: {str(error).splitlines()[0]}", fix="name separator and quote"
+    )
 
 
 def _without_row_numbers(table: pa.Table, names: list[str]) -> tuple[pa.Table, list[str], list[Note]]:
@@ -186,7 +205,10 @@ def _without_row_numbers(table: pa.Table, names: list[str]) -> tuple[pa.Table, l
     except pa.ArrowInvalid:
         return table, names, []
     first = numbers[0].as_py()
-    if first not in (0, 1) or not pc.all(pc.equal(numbers, pa.array(range(first, first + table.num_rows)))).as_py():
+    if (
+        first not in (0, 1)
+        or not pc.all(pc.equal(numbers, pa.array(range(first, first + table.num_rows)))).as_py()
+    ):
         return table, names, []
     note = Note("row_numbers", "the first column has no name and only numbers the rows; left out")
     return table.remove_column(0), names[1:], [note]

@@ -118,7 +118,11 @@ def convert(
         return spread(truth), notes
     is_time = looks_like_time(name) or name in options.time
     dates = read_dates(
-        name, values, dayfirst=options.dayfirst, date_format=options.date_format if is_time else None, zone=options.time_zone
+        name,
+        values,
+        dayfirst=options.dayfirst,
+        date_format=options.date_format if is_time else None,
+        zone=options.time_zone,
     )
     if dates is None and options.date_format and is_time:
         dates = read_dates(name, values, dayfirst=options.dayfirst, zone=options.time_zone)
@@ -193,7 +197,9 @@ def _plain_length(whole: pa.Array | pa.ChunkedArray) -> int:
     numbers = np.asarray(pc.drop_null(whole))
     total = len(numbers) + int((numbers < 0).sum())
     if numbers.dtype == np.int64:
-        size = np.abs(numbers).view(np.uint64)  # of the smallest integer too, whose absolute value wraps around
+        size = np.abs(numbers).view(
+            np.uint64
+        )  # of the smallest integer too, whose absolute value wraps around
     else:
         size = numbers
     top = int(size.max(initial=0))
@@ -293,7 +299,9 @@ def _truth(values: pa.Array) -> pa.Array | None:
     return pc.equal(lower, pa.scalar("true", lower.type)) if _all(known) else None
 
 
-def _blanked(values: pa.Array | pa.ChunkedArray, blank: frozenset[str] | set[str], strip: bool = True) -> tuple[pa.Array, list[str]]:
+def _blanked(
+    values: pa.Array | pa.ChunkedArray, blank: frozenset[str] | set[str], strip: bool = True
+) -> tuple[pa.Array, list[str]]:
     """Texts with the spellings of a missing value as null, and those that occur."""
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
@@ -327,18 +335,30 @@ def _codes_of_two(values: pa.Array) -> bool:
     """Whether texts are codes of two capital letters, so that NA may be Namibia."""
     others = pc.is_in(values, pa.array(["NA"], values.type))
     codes = _match(values, r"\A[A-Z]{2}\z")
-    return len(values) > 2 and _all(pc.or_(pc.or_(codes, pc.is_null(values)), others)) and pc.sum(codes).as_py() > 2
+    return (
+        len(values) > 2
+        and _all(pc.or_(pc.or_(codes, pc.is_null(values)), others))
+        and pc.sum(codes).as_py() > 2
+    )
 
 
 def _without_apostrophes(name: str, values: pa.Array, notes: list[Note]) -> pa.Array:
     marked = _match(values, r"\A'+[=+\-@\t\r]")
     if not _any(marked):
         return values
-    notes.append(Note("apostrophe", f"{name}: the apostrophe that keeps a spreadsheet from running a text was taken off", name))
+    notes.append(
+        Note(
+            "apostrophe",
+            f"{name}: the apostrophe that keeps a spreadsheet from running a text was taken off",
+            name,
+        )
+    )
     return pc.if_else(marked, pc.utf8_slice_codeunits(values, 1), values)
 
 
-def _epoch(name: str, values: pa.Array | pa.ChunkedArray, options: TextOptions) -> tuple[pa.ChunkedArray, list[Note]]:
+def _epoch(
+    name: str, values: pa.Array | pa.ChunkedArray, options: TextOptions
+) -> tuple[pa.ChunkedArray, list[Note]]:
     column = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
     if not (looks_like_time(name) or name in options.time):
         return column, []
@@ -361,7 +381,9 @@ def _epoch(name: str, values: pa.Array | pa.ChunkedArray, options: TextOptions) 
             dates = read_dates(name, _dashed(pc.unique(column)))
             if dates is not None:
                 found = dates[0].take(pc.index_in(column, pc.unique(column)).combine_chunks())
-                return pa.chunked_array([found]), [Note("dates_read", f"{name}: numbers read as dates (YYYYMMDD)", name)]
+                return pa.chunked_array([found]), [
+                    Note("dates_read", f"{name}: numbers read as dates (YYYYMMDD)", name)
+                ]
     return column, []
 
 

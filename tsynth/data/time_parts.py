@@ -33,7 +33,12 @@ def join_parts(table: pa.Table, day: str, hour: str) -> tuple[pa.Table, str, dic
     for name, column in ((day, days), (hour, hours)):
         if column.null_count:
             row = pc.index(pc.is_null(column), True).as_py()
-            raise DataError(f"{column.null_count:,} rows have no time (first in row {row})", column=name, row=row, fix="fill or remove them")
+            raise DataError(
+                f"{column.null_count:,} rows have no time (first in row {row})",
+                column=name,
+                row=row,
+                fix="fill or remove them",
+            )
     if pa.types.is_time(hours.type):
         whole = hours.cast(pa.int32() if hours.type.bit_width == 32 else pa.int64())
         seconds = np.asarray(whole) * TICKS[hours.type.unit] // TICKS["s"]
@@ -41,10 +46,19 @@ def join_parts(table: pa.Table, day: str, hour: str) -> tuple[pa.Table, str, dic
         numbers = np.asarray(hours)
         if ((numbers < 0) | (numbers > 24)).any():
             row = int(np.argmax((numbers < 0) | (numbers > 24)))
-            raise DataError(f"holds {numbers[row]} in row {row}, which is no hour of a day", column=hour, row=row, fix="name the column of the hour second")
+            raise DataError(
+                f"holds {numbers[row]} in row {row}, which is no hour of a day",
+                column=hour,
+                row=row,
+                fix="name the column of the hour second",
+            )
         seconds = numbers.astype(np.int64) * 3600
     else:
-        raise DataError(f"is {hours.type}, but the second part of a time is an hour or a time of day", column=hour, fix="convert it")
+        raise DataError(
+            f"is {hours.type}, but the second part of a time is an hour or a time of day",
+            column=hour,
+            fix="convert it",
+        )
     name = f"{day}+{hour}"
     if pa.types.is_temporal(days.type):
         start = days.cast(pa.timestamp("s")).cast(pa.int64())
@@ -55,7 +69,11 @@ def join_parts(table: pa.Table, day: str, hour: str) -> tuple[pa.Table, str, dic
         else:
             made = pa.array(np.asarray(days).astype(np.int64) * 24 + seconds // 3600)
     else:
-        raise DataError(f"is {days.type}, but the first part of a time is a date or the number of a day", column=day, fix="convert it")
+        raise DataError(
+            f"is {days.type}, but the first part of a time is a date or the number of a day",
+            column=day,
+            fix="convert it",
+        )
     parts = {"name": name, "day": day, "day_type": str(days.type), "hour": hour, "hour_type": str(hours.type)}
     table = table.set_column(table.column_names.index(day), name, made).drop_columns([hour])
     return table, name, parts
@@ -69,7 +87,11 @@ def part_again(table: pa.Table, parts: dict[str, Any]) -> pa.Table:
     column = table[parts["name"]]
     if pa.types.is_temporal(column.type):
         seconds = np.asarray(column.cast(pa.timestamp("s"), safe=False).cast(pa.int64()))
-        days = pa.array(seconds // 86400 * 86400).cast(pa.timestamp("s")).cast(parse(parts["day_type"]), safe=False)
+        days = (
+            pa.array(seconds // 86400 * 86400)
+            .cast(pa.timestamp("s"))
+            .cast(parse(parts["day_type"]), safe=False)
+        )
     else:
         seconds = np.rint(np.asarray(column.cast(pa.float64())) * 3600).astype(np.int64)
         days = pa.array(seconds // 86400).cast(parse(parts["day_type"]))
