@@ -63,6 +63,13 @@ def read_entities(
         )  # fmt: skip
     columns = {}
     for name in table.column_names:
+        if pa.types.is_floating(table.schema.field(name).type) and pc.any(pc.is_inf(table[name])).as_py():
+            row = pc.index(pc.is_inf(table[name]), True).as_py()
+            owner = ids[row].as_py()
+            raise DataError(
+                f"entity {owner} has {table[name][row].as_py()} in the entity table", column=name, entity=owner,
+                row=row, fix="correct or empty it",
+            )  # fmt: skip
         if name == entity:
             columns[name] = ids
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gzip
 import os
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 from tsynth.data import arrow_types
 from tsynth.data.sequences import Note
 from tsynth.data.text_files import TextOptions, read_text_file
-from tsynth.errors import DataError, ResourceError, UsageError
+from tsynth.errors import DataError, ResourceError
 
 __all__ = ["FileRead", "read_file", "write_atomic", "write_csv", "write_parquet", "write_text"]
 
@@ -59,7 +60,8 @@ def write_atomic(path: str | Path, write: Callable[[Path], None]) -> None:
     except OSError as error:
         raise _resource_error(error, path) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -239,15 +241,15 @@ def stack(tables: list[pa.Table], names: list[str]) -> pa.Table:
     try:
         return pa.concat_tables([_decoded(t) for t in tables], promote_options="permissive").combine_chunks()
     except pa.ArrowException as error:
-        first = tables[0].schema
-        for table, name in zip(tables, names, strict=True):
-            for field in table.schema:
-                if field.type != first.field(field.name).type:
-                    raise DataError(
-                        f"is {field.type} in {name} but {first.field(field.name).type} in {names[0]}",
-                        column=field.name, fix="write the parts with one type",
-                    ) from error  # fmt: skip
-        raise UsageError(f"{', '.join(names)} cannot be stacked: {error}") from error
+        for name in tables[0].column_names:
+            fields = [pa.schema([table.schema.field(name)]) for table in tables]
+            for field, source in zip(fields, names, strict=True):
+                try:
+                    pa.unify_schemas([fields[0], field], promote_options="permissive")
+                except pa.ArrowException:
+                    what = f"is {field.types[0]} in {source} but {fields[0].types[0]} in {names[0]}"
+                    raise DataError(what, column=name, fix="write the parts with one type") from error
+        raise DataError(f"{', '.join(names)} cannot be stacked: {error}", fix="write them alike") from error
 
 
 def _decoded(table: pa.Table) -> pa.Table:

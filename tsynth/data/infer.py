@@ -15,7 +15,7 @@ from tsynth.data.guess import guess_entity_time
 from tsynth.data.kinds import kind_of
 from tsynth.data.ordering import Layout, lay_out
 from tsynth.data.roles import assign_roles
-from tsynth.data.schema import ROLES, Column, Schema
+from tsynth.data.schema import ROLES, Column, Kind, Schema
 from tsynth.errors import DataError, UsageError
 
 __all__ = ["guess_entity_time", "infer"]
@@ -81,8 +81,7 @@ def infer(
         )
         for name in entities.column_names:
             if name != entity:
-                column = _column(Facts(name, entities[name], single), entity, time)
-                columns.append(replace(column, static=True))
+                columns.append(_owned(Facts(name, entities[name], single), entity, time))
                 entity_names.append(name)
     frequency = frequency_of(table[time] if time else None, layout)
     columns, meanings = assign_roles(
@@ -126,6 +125,19 @@ def _column(facts: Facts, entity: str | None, time: str | None) -> Column:
         name, kind, static=static, nullable=nullable, dtype=dtype, levels=levels, decimals=decimals,
         unit=facts.kind.unit if pa.types.is_duration(facts.kind) else None,
         bounds=facts.bounds if kind in ("continuous", "count", "datetime") else None, reason=reason,
+    )  # fmt: skip
+
+
+def _owned(facts: Facts, entity: str | None, time: str | None) -> Column:
+    """A column of the entity table; `start` and `end` there are the observation window, on the scale of time."""
+    column = replace(_column(facts, entity, time), static=True)
+    dated = pa.types.is_timestamp(facts.kind) or pa.types.is_date(facts.kind)
+    if facts.name not in ("start", "end") or facts.present == 0 or not (dated or facts.numeric):
+        return column
+    kind: Kind = "datetime" if dated else "count" if facts.whole and bool(facts.numbers[0] >= 0) else "continuous"
+    return replace(
+        column, kind=kind, role="start" if facts.name == "start" else "stop", levels=None, bounds=facts.bounds,
+        decimals=None if dated else facts.decimals, reason=f"{facts.name} of the observation window",
     )  # fmt: skip
 
 
