@@ -157,24 +157,76 @@ def today_bin(count):
 
 
 @compiled
-def sums_of_days(
-    offsets, day, code, first_day, last_day, by_day, bins, coarse,
-    same, same_dom, hazard, f_dom, f_weekday, f_era, f_gap, f_age,
-    same_sums, same_dom_sums, hazard_sums, dom_sums, weekday_sums, era_sums, gap_sums, age_sums, lives,
-):  # fmt: skip
-    """Add observed (first index 0) and expected (1) next rows: on the same day, and on each later day of waiting.
+def due_bin(e, last, month):
+    """Days from the day a month after `last`, -3 to 3, as 1 to 7; 0 where there is no last or no month."""
+    if last < 0 or month == 0:
+        return 0
+    return min(max(e - last - month, -3), 3) + 4
 
-    `lives` (N, 4) takes, an entity: days with rows after the first, their expectation, its variance, and its
-    derivative by the logarithm of the entity's own rate.
+
+@compiled
+def since_days(e, first, last, bins):
+    """Bin of the days since a kind's last day, or of the entity's age where it never had the kind."""
+    if last < 0:
+        return bins[len(bins) - 1] + 1 + age_bin(e - first)
+    return bins[min(e - last, len(bins) - 1)]
+
+
+@compiled
+def rates(
+    e, d, d0, p, before, zero, last, last2, month, bins, coarse, by_kind, base, after, due, due2, gap, age, out,
+):  # fmt: skip
+    """Fill `out` with the rate of each kind on day `e`, the last row being of kind `p` on day `d`; returns their sum.
+
+    `last` and `last2` are the last and the last but one day of each kind, -1 for none; `zero` is the day that
+    `by_kind` (days, K) and `month` (days,) begin with.
     """
-    for i in range(len(offsets) - 1):
+    common = gap[before, coarse[min(e - d, len(coarse) - 1)]] * age[age_bin(e - d0)]
+    wait = 0 if e - d < 7 else (1 if e - d < 28 else 2)
+    total = 0.0
+    for k in range(len(out)):
+        rate = by_kind[e - zero, k] * base[k, since_days(e, d0, last[k], bins)] * after[p, wait, k] * common
+        if last[k] >= 0:
+            rate *= due[k, due_bin(e, last[k], month[last[k] - zero])]
+        if last2[k] >= 0:
+            rate *= due2[k, due_bin(e, last2[k], month[last2[k] - zero])]
+        out[k] = rate
+        total += rate
+    return total
+
+
+@compiled
+def sums_of_days(
+    offsets, day, kind, stride, zero, last_day, by_day, month, bins, coarse,
+    by_kind, base, after, due, due2, gap, age, same, same_dom, which,
+    base_sums, dom_sums, weekday_sums, era_sums, after_sums, due_sums, due2_sums, gap_sums, age_sums, same_sums,
+    same_dom_sums, lives,
+):  # fmt: skip
+    """Add observed (first index 0) and expected (1) next rows, on the same day and by kind on each later day.
+
+    Sums by kind hold the days waited at index 2. Only every `stride`-th entity is used. `which` says which sums to add: 0 the base,
+    1 day of month, 2 the kind before, 3 due days, 4 weekday and era, 5 gap before and age. `lives` (N, 4) takes, an
+    entity: days with rows after the first, their expectation, its variance, its derivative by the log of its rate.
+    """
+    kinds = base.shape[0]
+    rate = np.empty(kinds)
+    last, last2 = np.empty(kinds, np.int64), np.empty(kinds, np.int64)
+    for i in range(0, len(offsets) - 1, stride):
         low, high = offsets[i], offsets[i + 1]
+        if low == high:
+            continue
+        last[:] = -1
+        last2[:] = -1
         count = 0
-        before = len(f_gap) - 1  # no gap before
+        before = len(gap) - 1  # no gap before
+        d0 = day[low]
         for r in range(low, high):
-            d, p = day[r], code[r]
+            d, p = day[r], kind[r]
+            if last[p] != d:
+                last2[p] = last[p]
+                last[p] = d
             count += 1
-            here = by_day[0, d - first_day]
+            here = by_day[0, d - zero]
             again = r + 1 < high and day[r + 1] == d
             t = today_bin(count)
             q = min(same[p, t] * same_dom[p, here], 0.999)
@@ -184,34 +236,70 @@ def sums_of_days(
                 same_sums[0, p, t] += 1.0
                 same_dom_sums[0, p, here] += 1.0
                 continue
-            stop = day[r + 1] if r + 1 < high else last_day
+            follows = r + 1 < high
+            stop = day[r + 1] if follows else last_day
             for e in range(d + 1, stop + 1):
-                g = bins[min(e - d, len(bins) - 1)]
-                c = coarse[min(e - d, len(coarse) - 1)]
-                at = e - first_day
-                a = age_bin(e - day[low])
-                rate = (
-                    hazard[p, g] * f_dom[p, by_day[0, at]] * f_weekday[p, by_day[1, at]]
-                    * f_era[by_day[2, at]] * f_gap[before, c] * f_age[a]
+                total = rates(
+                    e, d, d0, p, before, zero, last, last2, month, bins, coarse, by_kind, base, after, due, due2,
+                    gap, age, rate,
                 )  # fmt: skip
-                still = math.exp(-rate)
+                still = math.exp(-total)
                 chance = 1.0 - still
-                event = 1.0 if (e == stop and r + 1 < high) else 0.0
-                for j in range(2):
-                    x = event if j == 0 else chance
-                    hazard_sums[j, p, g] += x
-                    dom_sums[j, p, by_day[0, at]] += x
-                    weekday_sums[j, p, by_day[1, at]] += x
-                    era_sums[j, by_day[2, at]] += x
-                    gap_sums[j, before, c] += x
-                    age_sums[j, a] += x
-                hazard_sums[2, p, g] += 1.0
-                lives[i, 0] += event
+                event = follows and e == stop
+                came = kind[r + 1] if event else -1
+                lives[i, 0] += 1.0 if event else 0.0
                 lives[i, 1] += chance
                 lives[i, 2] += chance * still
-                lives[i, 3] += rate * still * still
+                lives[i, 3] += total * still * still
+                at = e - zero
+                c = coarse[min(e - d, len(coarse) - 1)]
+                wait = 0 if e - d < 7 else (1 if e - d < 28 else 2)
+                if which == 4:
+                    era_sums[1, by_day[2, at]] += chance
+                    if event:
+                        era_sums[0, by_day[2, at]] += 1.0
+                elif which == 5:
+                    gap_sums[1, before, c] += chance
+                    age_sums[1, age_bin(e - d0)] += chance
+                    if event:
+                        gap_sums[0, before, c] += 1.0
+                        age_sums[0, age_bin(e - d0)] += 1.0
+                share = chance / total if total > 0.0 else 0.0
+                for k in range(kinds):
+                    x = rate[k] * share
+                    if which == 0:
+                        b = since_days(e, d0, last[k], bins)
+                        base_sums[1, k, b] += x
+                        base_sums[2, k, b] += 1.0
+                        if k == came:
+                            base_sums[0, k, b] += 1.0
+                    elif which == 1:
+                        dom_sums[1, k, by_day[0, at]] += x
+                        dom_sums[2, k, by_day[0, at]] += 1.0
+                        if k == came:
+                            dom_sums[0, k, by_day[0, at]] += 1.0
+                    elif which == 2:
+                        after_sums[1, p, wait, k] += x
+                        after_sums[2, p, wait, k] += 1.0
+                        if k == came:
+                            after_sums[0, p, wait, k] += 1.0
+                    elif which == 3:
+                        b = due_bin(e, last[k], month[last[k] - zero]) if last[k] >= 0 else 0
+                        b2 = due_bin(e, last2[k], month[last2[k] - zero]) if last2[k] >= 0 else 0
+                        due_sums[1, k, b] += x
+                        due2_sums[1, k, b2] += x
+                        due_sums[2, k, b] += 1.0
+                        due2_sums[2, k, b2] += 1.0
+                        if k == came:
+                            due_sums[0, k, b] += 1.0
+                            due2_sums[0, k, b2] += 1.0
+                    elif which == 4:
+                        weekday_sums[1, k, by_day[1, at]] += x
+                        weekday_sums[2, k, by_day[1, at]] += 1.0
+                        if k == came:
+                            weekday_sums[0, k, by_day[1, at]] += 1.0
             count = 0
-            if r + 1 < high:
+            if follows:
                 before = coarse[min(stop - d, len(coarse) - 1)]
 
 
@@ -224,21 +312,23 @@ def _grown(array):
 
 @compiled
 def walk(
-    key, entities, begin, rate, most, day_length, step, first_day, last_day, by_day, bins, coarse,
-    same, same_dom, hazard, f_dom, f_weekday, f_era, f_gap, f_age,
+    key, entities, begin, rate, most, day_length, step, zero, last_day, by_day, month, bins, coarse,
+    by_kind, base, after, due, due2, gap, age, same, same_dom,
     codes, gaps, keys, cuts, order, prob, c_dom, c_weekday, c_time, c_since, since, within, within_edges, clock,
     tie_only,
 ):  # fmt: skip
     """Walk each entity from its first row to the end of the span; returns offsets, times and codes.
 
-    On each row the next one may fall on the same day (`same`), else each later day has the chance of its hazard.
-    Then the code is drawn knowing the day, then the time of day.
+    On each row the next one may fall on the same day (`same`), with a code of the chain; else each later day has the
+    rates of all kinds, whose sum says whether a row comes and whose shares say of which kind. The last kind stands for
+    all codes beyond, among which the chain chooses.
     """
-    n = len(entities)
+    n, kinds = len(entities), base.shape[0]
     offsets = np.zeros(n + 1, np.int64)
     times, made = np.empty(4 * n + 1024), np.empty(4 * n + 1024, np.int32)
     state = np.empty(4, np.uint64)
-    weight, history, last = np.empty(codes), np.empty(order, np.int64), np.empty(codes, np.int64)
+    weight, history, last_code = np.empty(codes), np.empty(order, np.int64), np.empty(codes, np.int64)
+    now, last, last2 = np.empty(kinds), np.empty(kinds, np.int64), np.empty(kinds, np.int64)
     size = 0
     parts = clock.shape[1]
     for i in range(n):
@@ -247,25 +337,33 @@ def walk(
             continue
         start(state, key, entities[i])
         history[:] = codes
+        last_code[:] = -1
         last[:] = -1
+        last2[:] = -1
         time = begin[i]
         d = np.int64(math.floor(time / day_length))
         d0 = d
-        count, rows = 0, 0
-        before = len(f_gap) - 1
-        gap, burst = 0, 0
+        count, rows, drawn = 0, 0, -1
+        before = len(gap) - 1
+        gap_kind, burst = 0, 0
         while rows < most:
-            at = min(max(d - first_day, 0), by_day.shape[1] - 1)
+            at = min(max(d - zero, 0), by_day.shape[1] - 1)
             fresh = count == 0 and rows > 0
             part = -1
             if not fresh and not tie_only:
                 part = min(np.int64((time / day_length - d) * TIMES), TIMES - 1)
-            row = context(history, gap, codes, gaps, keys, cuts)
-            total = weigh(
-                weight, row, prob, by_day[0, at], by_day[1, at], part, d - d0, rows, last, since,
-                c_dom, c_weekday, c_time, c_since,
-            )  # fmt: skip
-            c = choose(state, weight, total)
+            c = np.int64(drawn)
+            if drawn < 0 or (drawn == kinds - 1 and codes > kinds):
+                row = context(history, gap_kind, codes, gaps, keys, cuts)
+                total = weigh(
+                    weight, row, prob, by_day[0, at], by_day[1, at], part, d - d0, rows, last_code, since,
+                    c_dom, c_weekday, c_time, c_since,
+                )  # fmt: skip
+                if drawn >= 0:
+                    for k in range(kinds - 1):
+                        total -= weight[k]
+                        weight[k] = 0.0
+                c = choose(state, weight, total)
             if fresh:
                 slot = 0
                 if not tie_only:
@@ -287,19 +385,23 @@ def walk(
             for m in range(order - 1, 0, -1):
                 history[m] = history[m - 1]
             history[0] = c
-            last[c] = d - d0
+            last_code[c] = d - d0
+            p = min(c, kinds - 1)
+            if last[p] != d:
+                last2[p] = last[p]
+                last[p] = d
             # -- when is the next one?
-            if uniform(state) < min(same[c, today_bin(count)] * same_dom[c, by_day[0, at]], 0.999):
+            drawn = -1
+            if uniform(state) < min(same[p, today_bin(count)] * same_dom[p, by_day[0, at]], 0.999):
                 wait = 0.0
                 if not tie_only:
-                    u = uniform(state) * within[c, burst, within.shape[2] - 1]
+                    u = uniform(state) * within[p, burst, within.shape[2] - 1]
                     slot = 0
-                    while slot < within.shape[2] - 1 and within[c, burst, slot] <= u:
+                    while slot < within.shape[2] - 1 and within[p, burst, slot] <= u:
                         slot += 1
                     if slot > 0:
-                        wait = within_edges[slot] * (within_edges[slot + 1] / within_edges[slot]) ** uniform(
-                            state
-                        )
+                        ratio = within_edges[slot + 1] / within_edges[slot]
+                        wait = within_edges[slot] * ratio ** uniform(state)
                         if step > 0.0:
                             wait = max(math.floor(wait / step + 0.5), 1.0) * step
                         left = (d + 1) * day_length - time
@@ -309,28 +411,25 @@ def walk(
                                 wait = math.floor(wait / step) * step
                 time += wait
                 burst = 1 if wait == 0.0 else 2
-                gap = 0 if (gaps == 1 or wait == 0.0) else 1
+                gap_kind = 0 if (gaps == 1 or wait == 0.0) else 1
                 continue
             e = d
-            found = False
             while e < last_day:
                 e += 1
-                g = bins[min(e - d, len(bins) - 1)]
-                ahead = min(e - first_day, by_day.shape[1] - 1)
-                now = (
-                    hazard[c, g] * f_dom[c, by_day[0, ahead]] * f_weekday[c, by_day[1, ahead]]
-                    * f_era[by_day[2, ahead]] * f_gap[before, coarse[min(e - d, len(coarse) - 1)]]
-                    * f_age[age_bin(e - d0)]
+                total = rates(
+                    e, d, d0, p, before, zero, last, last2, month, bins, coarse, by_kind, base, after, due, due2,
+                    gap, age, now,
                 )  # fmt: skip
+                sure = total
                 if rate[i] != 1.0:
-                    now *= rate[i] ** math.exp(-now)
-                if uniform(state) >= math.exp(-now):
-                    found = True
+                    sure *= rate[i] ** math.exp(-total)
+                if uniform(state) >= math.exp(-sure):
+                    drawn = choose(state, now, total)
                     break
-            if not found:
+            if drawn < 0:
                 break
             before = coarse[min(e - d, len(coarse) - 1)]
-            gap = 0 if gaps == 1 else gap_class(e - d, False)
+            gap_kind = 0 if gaps == 1 else gap_class(e - d, False)
             d = e
             count, burst = 0, 0
     offsets[n] = size

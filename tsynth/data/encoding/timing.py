@@ -55,6 +55,8 @@ class Timing:
         Whether all entities live on one clock, so that one still alive at the end of the span is censored there and
         the generator can walk from day to day. False where each has a time of its own (age, time since entry) or
         where rows are so far apart that the walk would be waste.
+    waiting_ : float
+        Days between first rows and the end of the span, all entities together; 0 where there are no days.
     typical_ : float
         Median gap that is not 0.
     """
@@ -69,6 +71,7 @@ class Timing:
         self.span_ = (0.0, 0.0)
         self.clock_ = False
         self.typical_ = 1.0
+        self.waiting_ = 0.0
         self.day_ = float("nan")
 
     def __getattr__(self, name: str) -> Lengths:
@@ -117,7 +120,7 @@ class Timing:
         self.clock_ = bool(
             lives and day > 0 and waiting <= DAYS_A_ROW * max(rows, 1) and self.span_[1] > self.span_[0]
         )
-        self.day_ = day
+        self.day_, self.waiting_ = day, float(waiting)
         gaps = combine([s["gap"] for s in states])
         wide = gaps.value > 0
         if wide.any():

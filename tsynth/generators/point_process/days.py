@@ -1,9 +1,11 @@
 """When the next row comes, for entities that live on one clock: a hazard for each day of waiting.
 
-The hazard of day g after the last row is a product: a base by the code of the last row and g, times factors for the
-day of the month (days before its end counted too), the weekday, the time in the source's span, the gap before and the
-age, each by as much as observed rows exceed expected ones (iterative proportional fitting over blocks). Whoever is
-still waiting when the span ends is censored there. Rows on the same day come by a chance of their own.
+Kinds of rows (codes; where they are many, the rarer ones together) compete: on each day each kind has a rate, a product
+of a base by the days since the entity last had the kind and factors for the day of the month (days before its end
+counted too), the weekday, the time in the source's span, the kind of the row before, whether the kind is due (a month
+after its last day, or its last but one), the gap before and the age. Each factor is by how much observed rows exceed
+expected ones, taken in one after another (iterative proportional fitting). Whoever is still waiting when the span ends
+is censored there. Further rows on the same day come by a chance of their own.
 
 References
 ----------
@@ -27,8 +29,13 @@ if TYPE_CHECKING:
 
 __all__ = ["PASSES", "Calendar", "Hazards", "code_factor_sums", "update_factors"]
 
-PASSES = 5
-GAPS = 48
+PASSES = (0, 1, 0, 2, 3, 0, 1, 4, 5, 2, 3, 1, 0)
+"""Which sums each pass takes in; see `tsynth.compiled.walk.sums_of_days`."""
+KINDS = 32
+"""Codes beyond this many compete as one kind."""
+CELLS = 30_000_000
+"""Days times kinds that a pass looks at, over all blocks together; of larger data every n-th entity is used."""
+AGES = 10
 ERAS = 24
 COARSE = np.array([0, 0, 1, 1, *[2] * 4, *[3] * 6, *[3] * 1, *[4] * 13, *[5] * 4, *[6] * 29, 7], np.int64)
 WITHIN = 22
@@ -62,12 +69,15 @@ class Calendar:
         Of a day, in units of time.
     by_day : int64 array, (3, days)
         Day of month (`tsynth.compiled.walk.DOMS`), weekday, era of each day.
+    month : int64 array, (days,)
+        Days in the month of each day, 0 where time is no date.
     """
 
     first: int
     last: int
     length: float
     by_day: NDArray[np.int64]
+    month: NDArray[np.int64]
 
     @classmethod
     def of(cls, span: tuple[float, float], length: float, calendar: bool) -> Calendar:
@@ -77,81 +87,85 @@ class Calendar:
         size = len(days)
         era = np.minimum((days - first) * min(ERAS, max(1, size // 28)) // size, ERAS - 1)
         if not calendar:
-            return cls(first, last, length, np.stack([np.zeros(size, np.int64), days % 7, era]))
+            zero = np.zeros(size, np.int64)
+            return cls(first, last, length, np.stack([zero, days % 7, era]), zero)
         date = days.astype("datetime64[D]")
         month = date.astype("datetime64[M]")
         start, after = month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]")
         of_month, left = (date - start).astype(np.int64), (after - date).astype(np.int64) - 1
         dom = np.where(left <= 3, 30 - left, np.minimum(of_month, 26))
-        return cls(first, last, length, np.stack([dom, (days + 3) % 7, era]))
+        return cls(first, last, length, np.stack([dom, (days + 3) % 7, era]), (after - start).astype(np.int64))
 
     def day(self, time: NDArray[np.float64]) -> NDArray[np.int64]:
         """Day of each time."""
         return np.clip(np.floor(time / self.length), self.first, self.last).astype(np.int64)
 
 
-@dataclass
+SHARED = ("base", "dom", "weekday", "era", "after", "due", "due2", "gap", "age", "same", "same_dom")
+_OF_PASS = (("base",), ("dom", "same_dom"), ("after",), ("due", "due2"), ("weekday", "era"), ("gap", "age"))
+_LEAN = {"after": 4.0, "dom": 0.5, "due": 0.5, "due2": 0.5, "base": 0.5}
+
+
 class Hazards:
-    """Tables of `tsynth.compiled.walk.sums_of_days`."""
+    """Tables of `tsynth.compiled.walk.sums_of_days`.
 
-    same: NDArray[np.float64]
-    same_dom: NDArray[np.float64]
-    hazard: NDArray[np.float64]
-    dom: NDArray[np.float64]
-    weekday: NDArray[np.float64]
-    era: NDArray[np.float64]
-    gap: NDArray[np.float64]
-    age: NDArray[np.float64]
+    Parameters
+    ----------
+    kinds : int
+    """
 
-    names = ("same", "same_dom", "hazard", "dom", "weekday", "era", "gap", "age")
+    def __init__(self, kinds: int) -> None:
+        one, coarse = np.ones, int(COARSE.max()) + 1
+        self.tables: dict[str, NDArray[np.float64]] = {
+            "base": one((kinds, int(GAP_BINS.max()) + 1 + AGES)), "dom": one((kinds, loops.DOMS)),
+            "weekday": one((kinds, 7)), "era": one(ERAS), "after": one((kinds, 3, kinds)), "due": one((kinds, 8)),
+            "due2": one((kinds, 8)), "gap": one((coarse + 1, coarse)), "age": one(AGES), "same": one((kinds, 6)),
+            "same_dom": one((kinds, loops.DOMS)),
+        }  # fmt: skip
 
-    @classmethod
-    def start(cls, groups: int) -> Hazards:
-        """Tables before anything is known."""
-        one = np.ones
-        return cls(
-            one((groups, 6)), one((groups, loops.DOMS)), one((groups, GAPS)), one((groups, loops.DOMS)),
-            one((groups, 7)), one(ERAS), one((int(COARSE.max()) + 2, int(COARSE.max()) + 1)), one(10),
-        )  # fmt: skip
+    def arguments(self, days: Calendar) -> list[NDArray[np.float64]]:
+        """Tables in the order in which the loops take them; those of the day alone multiplied out."""
+        t = self.tables
+        by_kind = (t["dom"][:, days.by_day[0]] * t["weekday"][:, days.by_day[1]] * t["era"][days.by_day[2]]).T
+        rest = [t[n] for n in ("base", "after", "due", "due2", "gap", "age", "same", "same_dom")]
+        return [np.ascontiguousarray(by_kind), *rest]
 
     def sums(
-        self, view: Rows, group: NDArray[np.int64], days: Calendar
+        self, view: Rows, kind: NDArray[np.int64], days: Calendar, which: int, stride: int
     ) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Observed and expected rows of one block under these tables, and the lives of its entities."""
-        totals = {n: np.zeros((3 if n == "hazard" else 2, *getattr(self, n).shape)) for n in self.names}
+        totals = {n: np.zeros((3, *self.tables[n].shape)) for n in SHARED}
         lives = np.zeros((view.n_entities, 4))
         loops.sums_of_days(
-            view.offsets, days.day(view.time), group, days.first, days.last, days.by_day, GAP_BINS, COARSE,
-            *(getattr(self, n) for n in self.names), *(totals[n] for n in self.names), lives,
+            view.offsets, days.day(view.time), kind, stride, days.first, days.last, days.by_day, days.month,
+            GAP_BINS, COARSE, *self.arguments(days), which, *(totals[n] for n in SHARED), lives,
         )  # fmt: skip
-        return totals, lives
+        used = {*_OF_PASS[which], *(("same",) if which == 0 else ())}
+        return {n: x for n, x in totals.items() if n in used}, lives
 
     def update(self, totals: dict[str, Any], number: int) -> None:
-        """Take in the sums of pass `number`: the base first, then the month, then all."""
-        if number == 0:
-            observed, _, waited = totals["hazard"]
-            pooled = (observed.sum(axis=0) + 0.01) / (waited.sum(axis=0) + 1.0)
-            chance = (observed + 3 * pooled) / (waited + 3)
-            self.hazard = -np.log1p(-np.minimum(chance, 0.999))
-            tries = totals["same"][1] / 0.999
-            pooled = (totals["same"][0].sum(axis=0) + 0.01) / (tries.sum(axis=0) + 1.0)
-            self.same = (totals["same"][0] + 3 * pooled) / (tries + 3)
-            return
-        for name in ("same_dom", "dom", "weekday") if number == 1 else self.names:
-            observed, expected = totals[name][:2]
-            if name in ("hazard", "same"):  # the base alone takes what all share
-                ratio = (observed + 3.0) / (expected + 3.0)
+        """Take in the sums of pass `number`."""
+        for name, sums in totals.items():
+            observed, expected = sums[0], sums[1]
+            if number == 0 and name == "base":
+                chance = (observed + 0.3 * (observed.sum(axis=0) + 0.01) / (sums[2].sum(axis=0) + 1.0)) / (sums[2] + 0.3)
+                self.tables[name] = np.clip(-np.log1p(-np.minimum(chance, 0.99)), 1e-12, 20.0)
+                continue
+            if number == 0:
+                tries = expected / 0.999
+                pooled = (observed.sum(axis=0) + 0.01) / (tries.sum(axis=0) + 1.0)
+                self.tables[name] = (observed + 3 * pooled) / (tries + 3)
+                continue
+            lean = _LEAN.get(name, 3.0)
+            if sums[2].sum() > 0:
+                # Where a row comes on most of the days waited, the share of days says little: compare the hazards.
+                tries = sums[2] + 2 * lean
+                observed, expected = (-np.log1p(-np.minimum((x + lean) / tries, 0.998)) for x in (observed, expected))
+                ratio = observed / expected
             else:
-                level = (observed.sum() + 1.0) / (expected.sum() + 1.0)
-                expected = expected * level
-                if name in ("dom", "same_dom", "weekday"):
-                    whole = (observed.sum(axis=0) + 1.0) / (expected.sum(axis=0) + 1.0)
-                    ratio = (observed + 6.0 * whole) / (expected + 6.0)
-                else:
-                    ratio = (observed + 5.0) / (expected + 5.0)
-            damp = 1.0 if number == 1 and name != "weekday" else 0.7
-            setattr(self, name, np.clip(getattr(self, name) * ratio**damp, 1e-6, 1e4))
-        self.hazard = np.clip(self.hazard, 1e-9, 20.0)
+                ratio = (observed + lean) / (expected + lean)
+            self.tables[name] = np.clip(self.tables[name] * ratio, 1e-6, 1e5)
+        self.tables["base"] = np.minimum(self.tables["base"], 20.0)
 
 
 def code_factor_sums(
@@ -175,13 +189,17 @@ def code_factor_sums(
     return sums
 
 
+SWEEPS = ((0,), (3,), (1, 2), (0,), (3,), (1, 2), (0,), (3,))
+"""Which factors of the codes (day of month, weekday, time of day, since) each sweep takes in."""
+
+
 def update_factors(
-    factors: list[NDArray[np.float64]], sums: NDArray[np.float64]
+    factors: list[NDArray[np.float64]], sums: NDArray[np.float64], which: tuple[int, ...]
 ) -> list[NDArray[np.float64]]:
     """Factors of the codes after one more round of observed over expected."""
-    out = []
-    for number, factor in enumerate(factors):
-        observed, expected = (sums[j, number, :, : factor.shape[1]] for j in range(2))
-        ratio = (observed + 2.0) / (expected + 2.0) if expected.sum() > 0 else np.ones_like(observed)
-        out.append(np.clip(factor * ratio**0.8, 1e-4, 1e4))
+    out = list(factors)
+    for number in which:
+        observed, expected = (sums[j, number, :, : factors[number].shape[1]] for j in range(2))
+        if expected.sum() > 0:
+            out[number] = np.clip(factors[number] * (observed + 0.3) / (expected + 0.3), 1e-5, 1e4)
     return out

@@ -10,9 +10,14 @@ from scipy.special import gammaincinv, ndtr
 from tsynth.compiled import walk as loops
 from tsynth.generators.point_process import chain
 from tsynth.generators.point_process.days import (
+    COARSE,
+    GAP_BINS,
+    KINDS,
+    CELLS,
     PASSES,
     SINCE_DAYS,
     SINCE_ROWS,
+    SWEEPS,
     SLOTS,
     WITHIN,
     Calendar,
@@ -30,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ClockTiming", "StepTiming"]
 
-SWEEPS = 3
 GROUPS = 128
 
 
@@ -52,9 +56,9 @@ def _fit_factors(
     factors, sums = _start_factors(codes), []
     if codes == 1 or codes > GROUPS:
         return []
-    for _ in range(SWEEPS):
+    for which in SWEEPS:
         sums.append(code_factor_sums(view, code, gap, place, block, factors, (gaps, order), since))
-        factors = update_factors(factors, sums[-1])
+        factors = update_factors(factors, sums[-1], which)
     return sums
 
 
@@ -63,7 +67,9 @@ def _merged_chain(states: list[dict[str, Any]], codes: int, gaps: int, order: in
     keys, cuts, prob = chain.build(*counts, codes, gaps, order)
     factors = _start_factors(codes)
     for sweep in range(len(states[0]["factors"])):
-        factors = update_factors(factors, np.sum([s["factors"][sweep] for s in states], axis=0))
+        factors = update_factors(
+            factors, np.sum([s["factors"][sweep] for s in states], axis=0), SWEEPS[sweep]
+        )
     return {"keys": keys, "cuts": cuts, "prob": prob, "factors": factors, "gaps": gaps}
 
 
@@ -94,13 +100,16 @@ class ClockTiming:
             "dom": days.by_day[0, at], "weekday": days.by_day[1, at],
         }  # fmt: skip
         counts = chain.count(view.offsets, code, gap, codes, gaps, order)
-        group = np.minimum(code, GROUPS - 1).astype(np.int64)
-        groups = min(codes, GROUPS)
-        hazards, passes = Hazards.start(groups), []
-        for number in range(PASSES):
-            totals, lives = hazards.sums(view, group, days)
+        kinds = min(codes, KINDS)
+        kind = np.minimum(code, kinds - 1).astype(np.int64)
+        hazards, passes = Hazards(kinds), []
+        stride = _stride(timing, kinds)
+        for number, which in enumerate(PASSES):
+            totals, lives = hazards.sums(view, kind, days, which, stride)
             passes.append(totals)
             hazards.update(totals, number)
+        if stride > 1:
+            _, lives = hazards.sums(view, kind, days, 0, 1)
         state = {
             "counts": counts,
             "factors": _fit_factors(view, code, gap, place, counts, (codes, gaps, order), SINCE_DAYS),
@@ -109,7 +118,7 @@ class ClockTiming:
                 [((lives[:, 0] - lives[:, 1]) ** 2).sum(), lives[:, 2].sum(), (lives[:, 3] ** 2).sum()]
             ),
             "clock": _histogram(code, (fraction * SLOTS).astype(np.int64), ~known, codes, SLOTS),
-            "within": _within(view, code, day, step, groups, days.length),
+            "within": _within(view, kind, day, step, kinds, days.length),
             "whole": whole,
         }
         return state, (lives[:, 0] + 2.0) / (lives[:, 1] + 2.0)
@@ -118,11 +127,10 @@ class ClockTiming:
     def merge(states: list[dict[str, Any]], codes: int, order: int) -> dict[str, Any]:
         """Tables of all blocks together."""
         gaps = 5 if codes <= GROUPS else 1
-        groups = min(codes, GROUPS)
-        hazards = Hazards.start(groups)
-        for number in range(PASSES):
-            totals = {n: np.sum([s["passes"][number][n] for s in states], axis=0) for n in hazards.names}
-            hazards.update(totals, number)
+        hazards = Hazards(min(codes, KINDS))
+        for number in range(len(PASSES)):
+            named = states[0]["passes"][number]
+            hazards.update({n: np.sum([s["passes"][number][n] for s in states], axis=0) for n in named}, number)
         excess, noise, slope = np.sum([s["excess"] for s in states], axis=0)
         within = np.sum([s["within"] for s in states], axis=0) + 1e-9
         within += 2.0 * within.sum(axis=0) / within.sum(axis=(0, 2))[:, None]
@@ -130,7 +138,7 @@ class ClockTiming:
         clock += 4.0 * clock.sum(axis=0) / clock.sum()
         return {
             "chain": _merged_chain(states, codes, gaps, order),
-            "hazards": {n: getattr(hazards, n) for n in hazards.names},
+            "hazards": hazards.tables,
             "unlike": float(np.clip((excess - noise) / max(slope, 1e-9), 0.0, 3.0)),
             "within": np.cumsum(within, axis=2),
             "clock": np.cumsum(clock, axis=1),
@@ -156,15 +164,15 @@ class ClockTiming:
             rate = np.maximum(gammaincinv(shape, np.clip(ndtr(score), 1e-9, 1 - 1e-9)) / shape, 1e-6)
         begin = np.clip(begin, days.first * days.length, (days.last + 1) * days.length - 1e-9 * days.length)
         links = state["chain"]
-        return _tuple3(
-            loops.walk(
-                streams.key, streams.entities, begin, rate, state["most"], days.length, timing.gap.lattice_,
-                days.first, days.last, days.by_day, _gap_bins(), _coarse(),
-                *(state["hazards"][n] for n in Hazards.names),
-                codes, links["gaps"], links["keys"], links["cuts"], order, links["prob"], *links["factors"],
-                SINCE_DAYS, state["within"], _within_edges(days.length), state["clock"], state["whole"],
-            )
+        hazards = Hazards(1)
+        hazards.tables = state["hazards"]
+        made: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]] = loops.walk(
+            streams.key, streams.entities, begin, rate, state["most"], days.length, timing.gap.lattice_,
+            days.first, days.last, days.by_day, days.month, GAP_BINS, COARSE, *hazards.arguments(days),
+            codes, links["gaps"], links["keys"], links["cuts"], order, links["prob"], *links["factors"],
+            SINCE_DAYS, state["within"], _within_edges(days.length), state["clock"], state["whole"],
         )  # fmt: skip
+        return made
 
 
 class StepTiming:
@@ -250,12 +258,7 @@ def _within_edges(day: float) -> NDArray[np.float64]:
 
 
 def _within(
-    view: Rows,
-    code: NDArray[np.int32],
-    day: NDArray[np.int64],
-    step: NDArray[np.int64],
-    groups: int,
-    length: float,
+    view: Rows, kind: NDArray[np.int64], day: NDArray[np.int64], step: NDArray[np.int64], kinds: int, length: float
 ) -> NDArray[np.float64]:
     """Waits to the next row of the same day, by the code and by the wait before it (none yet, a tie, some)."""
     same = np.zeros(view.n_rows, np.bool_)
@@ -267,20 +270,13 @@ def _within(
     )
     burst = np.zeros(view.n_rows, np.int64)
     burst[at] = np.where(wait > 0, 2, 1)
-    cell = (np.minimum(code[at - 1], groups - 1).astype(np.int64) * 3 + burst[at - 1]) * WITHIN + slot
-    return np.bincount(cell, minlength=groups * 3 * WITHIN).reshape(groups, 3, WITHIN).astype(np.float64)
+    cell = (kind[at - 1] * 3 + burst[at - 1]) * WITHIN + slot
+    return np.bincount(cell, minlength=kinds * 3 * WITHIN).reshape(kinds, 3, WITHIN).astype(np.float64)
 
 
-def _gap_bins() -> NDArray[np.int64]:
-    from tsynth.generators.point_process.days import GAP_BINS
-
-    return GAP_BINS
-
-
-def _coarse() -> NDArray[np.int64]:
-    from tsynth.generators.point_process.days import COARSE
-
-    return COARSE
+def _stride(timing: Timing, kinds: int) -> int:
+    """Every so manieth entity is looked at, so that all blocks together stay within `CELLS`."""
+    return max(1, int(timing.waiting_ * kinds // CELLS))
 
 
 def _length_bins() -> NDArray[np.int64]:
@@ -299,7 +295,3 @@ _LENGTHS = np.concatenate(
     ]
 ).astype(np.int64)
 
-
-def _tuple3(made: Any) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]]:
-    offsets, times, codes = made
-    return offsets, times, codes
