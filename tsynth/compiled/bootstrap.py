@@ -165,7 +165,9 @@ def make_paths(
     """
     state = np.empty(4, np.uint64)
     m, columns = len(offsets) - 1, source.shape[1]
-    longest = steps.max() if m else 0
+    longest = 0
+    for s in range(m):
+        longest = max(longest, steps[s])
     buffers = np.empty((2, longest))
     places = np.empty(longest, np.int64)
     at, known_replicate, known_group = 0, -1, -1

@@ -74,7 +74,9 @@ def build(
         if offsets[members[0] + 1] > offsets[members[0]]:
             _learn_group(bank, members, values, columns, settings, ahead)
     for array in bank.values():
-        array.setflags(write=False)  # as after loading: read-only while sampling, and one machine code for both
+        array.setflags(
+            write=False
+        )  # as after loading: read-only while sampling, and one machine code for both
     return bank
 
 
@@ -187,43 +189,35 @@ def _leaders(
 ) -> list[int]:
     """For each channel, the place of the one whose path it is added to, or -1; forms of followers are replaced.
 
-    A channel without a level of its own (phi 1) follows the earlier one in the same domain whose steps are most
-    like its own (correlation .8 or more), if their distance has a level: so a day's high and low stay apart by
-    what they were apart.
+    A channel without a level of its own (phi 1) follows the nearest of the earlier ones in the same domain, if
+    their distance has a level: so a day's high and low stay apart by what they were apart.
     """
     leaders = [-1] * len(channels)
     heads: list[int] = []
-    steps: list[NDArray[np.float64]] = []
     for i, form in enumerate(forms):
         if form.phi != 1:
             continue
-        step = np.diff(domain[i])
-        step = step - step.mean()
-        norm = float(np.sqrt(step @ step))
-        step = step / norm if norm > 0 and np.isfinite(norm) else np.zeros_like(step)
-        alike = [(float(step @ other), j) for j, other in zip(heads, steps, strict=True)]
-        alike = [(r, j) for r, j in alike if forms[j].logged == form.logged and r >= 0.8]
+        alike = [(float(np.std(domain[i] - domain[j])), j) for j in heads if forms[j].logged == form.logged]
         if alike:
-            best = max(alike)[1]
-            found = spread_form(domain[i] - domain[best], domain[i], period)
+            nearest = min(alike)[1]
+            found = spread_form(domain[i] - domain[nearest], domain[i], period)
             if found is not None:
-                leaders[i] = best
+                leaders[i] = nearest
                 forms[i] = Form(phi=found.phi, logged=form.logged)
                 continue
         heads.append(i)
-        steps.append(step)
     return leaders
 
 
 def _bounds(known: NDArray[np.float64], form: Form, leader: int, column: Column) -> tuple[float, float]:
     """Bounds of what is made: the source's own for a level; those of the column for a path that wanders, and
-    then no farther than a tenth of its range beyond the source where it is not logged.
+    then no farther than a twentieth of its range beyond the source where it is not logged.
     """
     if not len(known):
         return -np.inf, np.inf
     low, high = float(known.min()), float(known.max())
     if form.phi == 1 or leader >= 0:
-        reach = 0.1 * (high - low)
+        reach = 0.05 * (high - low)
         if form.logged:
             low, high = 0.0, np.inf
         else:

@@ -153,7 +153,7 @@ def spread_form(spread: NDArray[np.float64], y: NDArray[np.float64], period: int
     if np.ptp(spread) <= 1e-12 * max(1.0, float(np.ptp(y))):
         return Form()
     d = spread - phase_means(spread, period)
-    if spread.std() > 0.5 * y.std():
+    if d.std() > 0.5 * (y - phase_means(y, period)).std():
         return None
     rho = lag_one(d)
     if rho <= 0.5:
