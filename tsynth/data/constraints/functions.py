@@ -187,10 +187,15 @@ class Advance(Constraint):
         usable = (run > 0) & np.isfinite(rise)
         digits = lattice.decimals(data, self.columns[0])
         rate = float(rise[usable].sum() / run[usable].sum()) if usable.any() else 0.0
-        near_by = [k for k in RATES if rate and abs(k / rate - 1) < 2e-3]
-        rule = replace(
-            self, digits=digits, rate=min(near_by, key=lambda k: abs(k / rate - 1)) if near_by else rate
-        )
+        rule = replace(self, digits=digits, rate=rate)
+        if rate:
+            # Cut to a grid, each entity's change is off by half a unit or so, and the rate with it.
+            unit = 0.0 if digits is None else 10.0**-digits
+            doubt = max(2e-3, 2 * unit * np.sqrt(usable.sum()) / abs(rise[usable].sum()))
+            options = [rate, *(k for k in RATES if abs(k / rate - 1) < doubt)]
+            shares = [replace(self, digits=digits, rate=k)._agreeing(data) for k in options]
+            best = max(range(len(options)), key=lambda i: (shares[i], i))
+            rule = replace(rule, rate=options[best])
         start = rule._starts(data)
         start = start[np.isfinite(start)]
         return replace(
@@ -217,6 +222,17 @@ class Advance(Constraint):
             middle = np.where(high < low + unit, (high + low + unit) / 2, middle + unit / 2)
         start[has] = middle
         return start
+
+    def _agreeing(self, data: Sequences) -> float:
+        """Share of the entities whose rows all agree on a start."""
+        rest = self._rest(data)
+        kept = np.isfinite(rest)
+        low, high = np.full(data.n_entities, np.inf), np.full(data.n_entities, -np.inf)
+        np.minimum.at(low, data.entity_of_row[kept], rest[kept])
+        np.maximum.at(high, data.entity_of_row[kept], rest[kept])
+        several = high >= low
+        unit = 1e-6 * np.maximum(1.0, np.abs(low)) if self.digits is None else 10.0**-self.digits
+        return float(np.mean((high < low + unit)[several])) if several.any() else 0.0
 
     def check(self, data: Sequences) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         rest = self._rest(data)
@@ -263,7 +279,7 @@ _TIMES = (
     31557600.0,
 )
 RATES = tuple(sign * rate for times in _TIMES for rate in (times, 1 / times) for sign in (1, -1))
-"""Rates between units of time, to which a rate that was estimated is drawn when it is within .002 of one."""
+"""Rates between units of time, one of which a rate becomes where it is as near as it can be told and rows agree."""
 
 
 @register

@@ -282,6 +282,7 @@ def find_monotone(halves: Halves, taken: set[str]) -> list[Constraint]:
 
 
 ROWS = 20
+LEFT = 0.02
 
 
 def find_absorbing(halves: Halves, taken: set[str]) -> list[Constraint]:
@@ -289,7 +290,8 @@ def find_absorbing(halves: Halves, taken: set[str]) -> list[Constraint]:
 
     The logarithm of the chance that this happens by itself must be -20 or less on the first half: for "nothing comes
     after", that rows in the state, at random places of their entities, are all the last; for "never left", that no
-    row after an entry leaves the state, at the rate at which other states are left.
+    row after an entry leaves the state, at the rate at which other states are left or, where that is more, at the
+    share of the rows that are in it. Of the entities that enter it, .02 at most may leave.
     """
     data = halves.first
     found: list[Constraint] = []
@@ -327,8 +329,12 @@ def _surprise(rule: Absorbing, data: Sequences, there: NDArray[np.bool_], codes:
     left = float(np.mean(codes[1:][other] != codes[:-1][other])) if other.any() else 0.0
     entered = np.flatnonzero(same & there[1:] & ~there[:-1]) + 1
     owners = np.unique(data.entity_of_row[entered])
+    followed = np.intersect1d(owners, data.entity_of_row[applies])
+    left_it = np.intersect1d(followed, data.entity_of_row[applies & ~held])
+    if len(followed) < 10 or len(left_it) > LEFT * len(followed):
+        return 0.0
     stays = float(np.sum(np.isin(data.entity_of_row[applies], owners)))
-    return -stays * math.log(1 - min(left, 0.999)) if len(owners) >= 10 else 0.0
+    return -stays * math.log(max(1 - left, float(np.mean(there))))
 
 
 def find_unique(halves: Halves, taken: set[str]) -> list[Constraint]:
