@@ -46,16 +46,16 @@ def memory(offsets, code, codes, choice, value, score, first_valued, choices):
         copied, ``choices + 1`` where there is none.
     now : int32 array, (2, R)
         The row's own state by the same two measures.
-    remembered : float64 array, (R, 3)
-        Score of the last value of the same code, of the last value, mean score of the same code.
+    remembered : float64 array, (R, 4)
+        Score of the last value of the same code, of the last value, mean score of the same code, of all.
     age : int8 array, (R,)
     """
     size = len(choice)
     before, now = np.empty((2, size), np.int32), np.empty((2, size), np.int32)
-    remembered, age = np.zeros((size, 3)), np.zeros(size, np.int8)
+    remembered, age = np.zeros((size, 4)), np.zeros(size, np.int8)
     state = np.empty(codes + 1, np.int32)  # the last entry: the row before, whatever its code
     held, pick = np.empty(codes + 1), np.empty(codes + 1, np.int32)
-    scores, sums, counts = np.zeros(codes + 1), np.zeros(codes), np.zeros(codes, np.int64)
+    scores, sums, counts = np.zeros(codes + 1), np.zeros(codes + 1), np.zeros(codes + 1, np.int64)
     for i in range(len(offsets) - 1):
         state[:] = choices + 1
         pick[:] = -1
@@ -69,6 +69,7 @@ def memory(offsets, code, codes, choice, value, score, first_valued, choices):
             remembered[r, 0] = scores[c] if counts[c] > 0 else 0.0
             remembered[r, 1] = scores[codes]
             remembered[r, 2] = sums[c] / counts[c] if counts[c] > 0 else 0.0
+            remembered[r, 3] = sums[codes] / counts[codes] if counts[codes] > 0 else 0.0
             for basis in range(2):
                 at = c if basis == 0 else codes
                 before[basis, r] = state[at]
@@ -79,8 +80,9 @@ def memory(offsets, code, codes, choice, value, score, first_valued, choices):
                     pick[at], held[at] = choice[r], value[r]
                     scores[at] = score[r]
             if valued:
-                sums[c] += score[r]
-                counts[c] += 1
+                for slot in (np.int64(c), np.int64(codes)):
+                    sums[slot] += score[r]
+                    counts[slot] += 1
     return before, now, remembered, age
 
 
@@ -103,8 +105,8 @@ def draw(
         By how much that state makes each choice more likely.
     histogram : float64 array, (H, grids, BINS + 1)
         Distribution function of the values at the edges of the bins.
-    beta : float64 array, (H, AGES, 4 + E); sigma : (H, AGES)
-        Regression of the score on 1, the three memories and `other`.
+    beta : float64 array, (H, AGES, 5 + E); sigma : (H, AGES)
+        Regression of the score on 1, the four memories and `other`.
     opening : float64 array, (N,)
         Score of the entity's first value.
     other : float64 array, (R, E)
@@ -116,7 +118,7 @@ def draw(
     rng = np.empty(4, np.uint64)
     state = np.empty(codes + 1, np.int32)
     held, pick = np.zeros(codes + 1), np.empty(codes + 1, np.int32)
-    scores, sums, counts = np.zeros(codes + 1), np.zeros(codes), np.zeros(codes, np.int64)
+    scores, sums, counts = np.zeros(codes + 1), np.zeros(codes + 1), np.zeros(codes + 1, np.int64)
     weight = np.empty(choices + 1)
     for i in range(len(offsets) - 1):
         if offsets[i] == offsets[i + 1]:
@@ -165,8 +167,10 @@ def draw(
                 if counts[c] > 0:
                     mean += beta[h, a, 1] * scores[c] + beta[h, a, 3] * sums[c] / counts[c]
                 mean += beta[h, a, 2] * scores[codes]
+                if counts[codes] > 0:
+                    mean += beta[h, a, 4] * sums[codes] / counts[codes]
                 for j in range(other.shape[1]):
-                    mean += beta[h, a, 4 + j] * other[r, j]
+                    mean += beta[h, a, 5 + j] * other[r, j]
                 y = min(max(mean + sigma[h, a] * y, -REACH), REACH)
                 score[r] = y
                 p = normal_cdf(y)
@@ -187,6 +191,7 @@ def draw(
                 if valued:
                     pick[slot], held[slot], scores[slot] = choice[r], value[r], score[r]
             if valued:
-                sums[c] += score[r]
-                counts[c] += 1
+                for slot in (np.int64(c), np.int64(codes)):
+                    sums[slot] += score[r]
+                    counts[slot] += 1
     return choice, value, score

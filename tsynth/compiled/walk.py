@@ -100,12 +100,12 @@ def choose(state, weight, total):
 
 @compiled
 def sums_of_codes(
-    offsets, day, part, gap, code, doms, weekdays, bins, gaps, keys, cuts, prob, factors_on,
+    offsets, use, day, part, gap, code, doms, weekdays, bins, gaps, keys, cuts, prob,
     f_dom, f_weekday, f_time, f_since, order, observed, expected,
 ):  # fmt: skip
     """Add to `observed` and `expected` (4, C, 31) the rows of each code by day of month, weekday, time of day, since.
 
-    Expected are the rows that the chain with its present factors gives, each row's candidates together being one.
+    Only rows in `use` count. Expected are the rows that the chain with its present factors gives, each row's candidates together being one.
     """
     codes = prob.shape[1]
     weight = np.empty(codes)
@@ -116,13 +116,15 @@ def sums_of_codes(
         last[:] = -1
         low = offsets[i]
         for r in range(low, offsets[i + 1]):
-            row = context(history, gap[r], codes, gaps, keys, cuts)
-            now = day[r]
-            total = weigh(
-                weight, row, prob, doms[r], weekdays[r], part[r], now, r - low, last, bins,
-                f_dom, f_weekday, f_time, f_since,
-            )  # fmt: skip
-            if total > 0.0 and factors_on:
+            now, c = day[r], code[r]
+            total = 0.0
+            if use[r]:
+                row = context(history, gap[r], codes, gaps, keys, cuts)
+                total = weigh(
+                    weight, row, prob, doms[r], weekdays[r], part[r], now, r - low, last, bins,
+                    f_dom, f_weekday, f_time, f_since,
+                )  # fmt: skip
+            if total > 0.0:
                 for k in range(codes):
                     share = weight[k] / total
                     expected[0, k, doms[r]] += share
@@ -130,12 +132,11 @@ def sums_of_codes(
                     if part[r] >= 0:
                         expected[2, k, part[r]] += share
                     expected[3, k, since_bin(now, last[k], r - low, bins)] += share
-            c = code[r]
-            observed[0, c, doms[r]] += 1.0
-            observed[1, c, weekdays[r]] += 1.0
-            if part[r] >= 0:
-                observed[2, c, part[r]] += 1.0
-            observed[3, c, since_bin(now, last[c], r - low, bins)] += 1.0
+                observed[0, c, doms[r]] += 1.0
+                observed[1, c, weekdays[r]] += 1.0
+                if part[r] >= 0:
+                    observed[2, c, part[r]] += 1.0
+                observed[3, c, since_bin(now, last[c], r - low, bins)] += 1.0
             for m in range(order - 1, 0, -1):
                 history[m] = history[m - 1]
             history[0] = c
@@ -173,23 +174,48 @@ def since_days(e, first, last, bins):
 
 
 @compiled
+def pace_bin(e, first, times):
+    """Bin of the days a row of a kind that the entity had on `times` days, in half powers of two; 0 for none."""
+    if times == 0:
+        return 0
+    return min(np.int64(2.0 * math.log2((e - first + 15.0) / times)), 18) + 1
+
+
+@compiled
+def wait_class(days):
+    """Class of the days since the last row: the same day, below a week, below four, more."""
+    return 0 if days == 0 else (1 if days < 7 else (2 if days < 28 else 3))
+
+
+@compiled
 def rates(
-    e, d, d0, p, before, zero, last, last2, month, bins, coarse, by_kind, base, after, due, due2, gap, age, out,
+    e, d, d0, p, before, count, zero, last, last2, times, month, bins, coarse,
+    by_kind, base, after, pace, due, due2, gap, today, age, out,
 ):  # fmt: skip
     """Fill `out` with the rate of each kind on day `e`, the last row being of kind `p` on day `d`; returns their sum.
 
-    `last` and `last2` are the last and the last but one day of each kind, -1 for none; `zero` is the day that
-    `by_kind` (days, K) and `month` (days,) begin with.
+    Where ``e == d`` the rates are those of a further row on the same day, after `count` of them; tables by kind have
+    these at index 0, those of later days at 1. `last` and `last2` are the last and the last but one day of each kind,
+    -1 for none, `times` on how many days it came; `zero` is the day that `by_kind` (2, days, K) and `month` (days,)
+    begin with.
     """
-    common = gap[before, coarse[min(e - d, len(coarse) - 1)]] * age[age_bin(e - d0)]
-    wait = 0 if e - d < 7 else (1 if e - d < 28 else 2)
+    z = 0 if e == d else 1
+    common = age[z, age_bin(e - d0)]
+    common *= today[today_bin(count)] if z == 0 else gap[before, coarse[min(e - d, len(coarse) - 1)]]
+    wait = wait_class(e - d)
     total = 0.0
     for k in range(len(out)):
-        rate = by_kind[e - zero, k] * base[k, since_days(e, d0, last[k], bins)] * after[p, wait, k] * common
+        rate = (
+            by_kind[z, e - zero, k]
+            * base[z, k, since_days(e, d0, last[k], bins)]
+            * after[p, wait, k]
+            * common
+        )
         if last[k] >= 0:
-            rate *= due[k, due_bin(e, last[k], month[last[k] - zero])]
+            rate *= pace[z, k, pace_bin(e, d0, times[k])]
+            rate *= due[z, k, due_bin(e, last[k], month[last[k] - zero])]
         if last2[k] >= 0:
-            rate *= due2[k, due_bin(e, last2[k], month[last2[k] - zero])]
+            rate *= due2[z, k, due_bin(e, last2[k], month[last2[k] - zero])]
         out[k] = rate
         total += rate
     return total
@@ -198,25 +224,27 @@ def rates(
 @compiled
 def sums_of_days(
     offsets, day, kind, stride, zero, last_day, by_day, month, bins, coarse,
-    by_kind, base, after, due, due2, gap, age, same, same_dom, which,
-    base_sums, dom_sums, weekday_sums, era_sums, after_sums, due_sums, due2_sums, gap_sums, age_sums, same_sums,
-    same_dom_sums, lives,
+    by_kind, base, after, pace, due, due2, gap, today, age, which,
+    base_sums, dom_sums, weekday_sums, era_sums, after_sums, pace_sums, due_sums, due2_sums, gap_sums, today_sums,
+    age_sums, lives,
 ):  # fmt: skip
     """Add observed (first index 0) and expected (1) next rows, on the same day and by kind on each later day.
 
-    Sums by kind hold the days waited at index 2. Only every `stride`-th entity is used. `which` says which sums to add: 0 the base,
-    1 day of month, 2 the kind before, 3 due days, 4 weekday and era, 5 gap before and age. `lives` (N, 4) takes, an
-    entity: days with rows after the first, their expectation, its variance, its derivative by the log of its rate.
+    Sums by kind hold the days waited at index 2. Only every `stride`-th entity is used. `which` says which sums to
+    add: 0 the base, 1 day of month, 2 the kind before and the pace, 3 due days, 4 weekday and era, 5 gap before, rows
+    today and age. `lives` (N, 4) takes, an entity: days with rows after the first, their expectation, its variance, its
+    derivative by the log of its rate.
     """
-    kinds = base.shape[0]
+    kinds = base.shape[1]
     rate = np.empty(kinds)
-    last, last2 = np.empty(kinds, np.int64), np.empty(kinds, np.int64)
+    last, last2, times = np.empty(kinds, np.int64), np.empty(kinds, np.int64), np.empty(kinds, np.int64)
     for i in range(0, len(offsets) - 1, stride):
         low, high = offsets[i], offsets[i + 1]
         if low == high:
             continue
         last[:] = -1
         last2[:] = -1
+        times[:] = 0
         count = 0
         before = len(gap) - 1  # no gap before
         d0 = day[low]
@@ -225,82 +253,59 @@ def sums_of_days(
             if last[p] != d:
                 last2[p] = last[p]
                 last[p] = d
+                times[p] += 1
             count += 1
-            here = by_day[0, d - zero]
-            again = r + 1 < high and day[r + 1] == d
-            t = today_bin(count)
-            q = min(same[p, t] * same_dom[p, here], 0.999)
-            same_sums[1, p, t] += q
-            same_dom_sums[1, p, here] += q
-            if again:
-                same_sums[0, p, t] += 1.0
-                same_dom_sums[0, p, here] += 1.0
-                continue
             follows = r + 1 < high
             stop = day[r + 1] if follows else last_day
-            for e in range(d + 1, stop + 1):
+            for e in range(d, stop + 1):
                 total = rates(
-                    e, d, d0, p, before, zero, last, last2, month, bins, coarse, by_kind, base, after, due, due2,
-                    gap, age, rate,
+                    e, d, d0, p, before, count, zero, last, last2, times, month, bins, coarse,
+                    by_kind, base, after, pace, due, due2, gap, today, age, rate,
                 )  # fmt: skip
                 still = math.exp(-total)
                 chance = 1.0 - still
                 event = follows and e == stop
                 came = kind[r + 1] if event else -1
-                lives[i, 0] += 1.0 if event else 0.0
-                lives[i, 1] += chance
-                lives[i, 2] += chance * still
-                lives[i, 3] += total * still * still
+                z = 0 if e == d else 1
                 at = e - zero
-                c = coarse[min(e - d, len(coarse) - 1)]
-                wait = 0 if e - d < 7 else (1 if e - d < 28 else 2)
-                if which == 4:
-                    era_sums[1, by_day[2, at]] += chance
-                    if event:
-                        era_sums[0, by_day[2, at]] += 1.0
-                elif which == 5:
-                    gap_sums[1, before, c] += chance
-                    age_sums[1, age_bin(e - d0)] += chance
-                    if event:
-                        gap_sums[0, before, c] += 1.0
-                        age_sums[0, age_bin(e - d0)] += 1.0
+                if z == 1:
+                    lives[i, 0] += 1.0 if event else 0.0
+                    lives[i, 1] += chance
+                    lives[i, 2] += chance * still
+                    lives[i, 3] += total * still * still
+                for j in range(2):
+                    x = chance if j == 1 else (1.0 if event else 0.0)
+                    if which == 4:
+                        era_sums[j, z, by_day[2, at]] += x
+                    elif which == 5:
+                        age_sums[j, z, age_bin(e - d0)] += x
+                        if z == 1:
+                            gap_sums[j, before, coarse[min(e - d, len(coarse) - 1)]] += x
+                        else:
+                            today_sums[j, today_bin(count)] += x
                 share = chance / total if total > 0.0 else 0.0
                 for k in range(kinds):
-                    x = rate[k] * share
-                    if which == 0:
-                        b = since_days(e, d0, last[k], bins)
-                        base_sums[1, k, b] += x
-                        base_sums[2, k, b] += 1.0
-                        if k == came:
-                            base_sums[0, k, b] += 1.0
-                    elif which == 1:
-                        dom_sums[1, k, by_day[0, at]] += x
-                        dom_sums[2, k, by_day[0, at]] += 1.0
-                        if k == came:
-                            dom_sums[0, k, by_day[0, at]] += 1.0
-                    elif which == 2:
-                        after_sums[1, p, wait, k] += x
-                        after_sums[2, p, wait, k] += 1.0
-                        if k == came:
-                            after_sums[0, p, wait, k] += 1.0
-                    elif which == 3:
-                        b = due_bin(e, last[k], month[last[k] - zero]) if last[k] >= 0 else 0
-                        b2 = due_bin(e, last2[k], month[last2[k] - zero]) if last2[k] >= 0 else 0
-                        due_sums[1, k, b] += x
-                        due2_sums[1, k, b2] += x
-                        due_sums[2, k, b] += 1.0
-                        due2_sums[2, k, b2] += 1.0
-                        if k == came:
-                            due_sums[0, k, b] += 1.0
-                            due2_sums[0, k, b2] += 1.0
-                    elif which == 4:
-                        weekday_sums[1, k, by_day[1, at]] += x
-                        weekday_sums[2, k, by_day[1, at]] += 1.0
-                        if k == came:
-                            weekday_sums[0, k, by_day[1, at]] += 1.0
-            count = 0
-            if follows:
+                    for j in range(3):
+                        x = rate[k] * share if j == 1 else 1.0
+                        if j == 0 and k != came:
+                            continue
+                        if which == 0:
+                            base_sums[j, z, k, since_days(e, d0, last[k], bins)] += x
+                        elif which == 1:
+                            dom_sums[j, z, k, by_day[0, at]] += x
+                        elif which == 2:
+                            after_sums[j, p, wait_class(e - d), k] += x
+                            pace_sums[j, z, k, pace_bin(e, d0, times[k])] += x
+                        elif which == 3:
+                            if last[k] >= 0:
+                                due_sums[j, z, k, due_bin(e, last[k], month[last[k] - zero])] += x
+                            if last2[k] >= 0:
+                                due2_sums[j, z, k, due_bin(e, last2[k], month[last2[k] - zero])] += x
+                        elif which == 4:
+                            weekday_sums[j, z, k, by_day[1, at]] += x
+            if follows and stop > d:
                 before = coarse[min(stop - d, len(coarse) - 1)]
+                count = 0
 
 
 @compiled
@@ -313,22 +318,23 @@ def _grown(array):
 @compiled
 def walk(
     key, entities, begin, rate, most, day_length, step, zero, last_day, by_day, month, bins, coarse,
-    by_kind, base, after, due, due2, gap, age, same, same_dom,
+    by_kind, base, after, pace, due, due2, gap, today, age,
     codes, gaps, keys, cuts, order, prob, c_dom, c_weekday, c_time, c_since, since, within, within_edges, clock,
     tie_only,
 ):  # fmt: skip
     """Walk each entity from its first row to the end of the span; returns offsets, times and codes.
 
-    On each row the next one may fall on the same day (`same`), with a code of the chain; else each later day has the
-    rates of all kinds, whose sum says whether a row comes and whose shares say of which kind. The last kind stands for
-    all codes beyond, among which the chain chooses.
+    After each row, the same day and then each later one has the rates of all kinds, whose sum says whether a row comes
+    and whose shares say of which kind. The last kind stands for all codes beyond, among which the chain chooses, as it
+    does for the first row.
     """
-    n, kinds = len(entities), base.shape[0]
+    n, kinds = len(entities), base.shape[1]
     offsets = np.zeros(n + 1, np.int64)
     times, made = np.empty(4 * n + 1024), np.empty(4 * n + 1024, np.int32)
     state = np.empty(4, np.uint64)
     weight, history, last_code = np.empty(codes), np.empty(order, np.int64), np.empty(codes, np.int64)
     now, last, last2 = np.empty(kinds), np.empty(kinds, np.int64), np.empty(kinds, np.int64)
+    paces = np.empty(kinds, np.int64)
     size = 0
     parts = clock.shape[1]
     for i in range(n):
@@ -340,6 +346,7 @@ def walk(
         last_code[:] = -1
         last[:] = -1
         last2[:] = -1
+        paces[:] = 0
         time = begin[i]
         d = np.int64(math.floor(time / day_length))
         d0 = d
@@ -390,48 +397,49 @@ def walk(
             if last[p] != d:
                 last2[p] = last[p]
                 last[p] = d
-            # -- when is the next one?
+                paces[p] += 1
+            # -- when is the next one, and of which kind?
             drawn = -1
-            if uniform(state) < min(same[p, today_bin(count)] * same_dom[p, by_day[0, at]], 0.999):
-                wait = 0.0
-                if not tie_only:
-                    u = uniform(state) * within[p, burst, within.shape[2] - 1]
-                    slot = 0
-                    while slot < within.shape[2] - 1 and within[p, burst, slot] <= u:
-                        slot += 1
-                    if slot > 0:
-                        ratio = within_edges[slot + 1] / within_edges[slot]
-                        wait = within_edges[slot] * ratio ** uniform(state)
-                        if step > 0.0:
-                            wait = max(math.floor(wait / step + 0.5), 1.0) * step
-                        left = (d + 1) * day_length - time
-                        if wait >= left:  # stays inside the day
-                            wait = uniform(state) * left
-                            if step > 0.0:
-                                wait = math.floor(wait / step) * step
-                time += wait
-                burst = 1 if wait == 0.0 else 2
-                gap_kind = 0 if (gaps == 1 or wait == 0.0) else 1
-                continue
             e = d
-            while e < last_day:
-                e += 1
+            while e <= last_day:
                 total = rates(
-                    e, d, d0, p, before, zero, last, last2, month, bins, coarse, by_kind, base, after, due, due2,
-                    gap, age, now,
+                    e, d, d0, p, before, count, zero, last, last2, paces, month, bins, coarse,
+                    by_kind, base, after, pace, due, due2, gap, today, age, now,
                 )  # fmt: skip
                 sure = total
-                if rate[i] != 1.0:
+                if rate[i] != 1.0 and e > d:
                     sure *= rate[i] ** math.exp(-total)
                 if uniform(state) >= math.exp(-sure):
                     drawn = choose(state, now, total)
                     break
+                e += 1
             if drawn < 0:
                 break
-            before = coarse[min(e - d, len(coarse) - 1)]
-            gap_kind = 0 if gaps == 1 else gap_class(e - d, False)
-            d = e
-            count, burst = 0, 0
+            if e > d:
+                before = coarse[min(e - d, len(coarse) - 1)]
+                gap_kind = 0 if gaps == 1 else gap_class(e - d, False)
+                d = e
+                count, burst = 0, 0
+                continue
+            wait = 0.0
+            if not tie_only:
+                u = uniform(state) * within[p, burst, within.shape[2] - 1]
+                slot = 0
+                while slot < within.shape[2] - 1 and within[p, burst, slot] <= u:
+                    slot += 1
+                if slot > 0:
+                    ratio = within_edges[slot + 1] / within_edges[slot]
+                    wait = within_edges[slot] * ratio ** uniform(state)
+                    if step > 0.0:
+                        wait = max(math.floor(wait / step + 0.5), 1.0) * step
+                    left = (d + 1) * day_length - time
+                    if wait >= left:  # stays inside the day
+                        wait = uniform(state) * left
+                        if step > 0.0:
+                            wait = math.floor(wait / step) * step
+            time += wait
+            burst = 1 if wait == 0.0 else 2
+            gap_kind = 0 if (gaps == 1 or wait == 0.0) else 1
     offsets[n] = size
     return offsets, times[:size].copy(), made[:size].copy()
 

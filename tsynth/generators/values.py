@@ -255,7 +255,7 @@ def merge_field(name: str, choices: int, first_valued: int, states: list[dict[st
         table=_smoothed(tables[basis]),
         ratio=ratio,
         histogram=np.ones((1, 1, loops.BINS + 1)),
-        beta=np.zeros((1, loops.AGES, 5 + min(len(parents), OTHERS))),
+        beta=np.zeros((1, loops.AGES, 6 + min(len(parents), OTHERS))),
         sigma=np.ones((1, loops.AGES)),
         discrete=discrete_scores(rows, first_valued),
     )

@@ -5,7 +5,7 @@ of a base by the days since the entity last had the kind and factors for the day
 counted too), the weekday, the time in the source's span, the kind of the row before, whether the kind is due (a month
 after its last day, or its last but one), the gap before and the age. Each factor is by how much observed rows exceed
 expected ones, taken in one after another (iterative proportional fitting). Whoever is still waiting when the span ends
-is censored there. Further rows on the same day come by a chance of their own.
+is censored there. Further rows on the same day compete in the same way with tables of their own.
 
 References
 ----------
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PASSES", "Calendar", "Hazards", "code_factor_sums", "update_factors"]
 
-PASSES = (0, 1, 0, 2, 3, 0, 1, 4, 5, 2, 3, 1, 0)
+PASSES = (0, 1, 0, 2, 3, 0, 1, 4, 5, 2, 3, 0, 1, 2, 3, 1, 0, 0)
 """Which sums each pass takes in; see `tsynth.compiled.walk.sums_of_days`."""
 KINDS = 32
 """Codes beyond this many compete as one kind."""
@@ -94,16 +94,25 @@ class Calendar:
         start, after = month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]")
         of_month, left = (date - start).astype(np.int64), (after - date).astype(np.int64) - 1
         dom = np.where(left <= 3, 30 - left, np.minimum(of_month, 26))
-        return cls(first, last, length, np.stack([dom, (days + 3) % 7, era]), (after - start).astype(np.int64))
+        return cls(
+            first, last, length, np.stack([dom, (days + 3) % 7, era]), (after - start).astype(np.int64)
+        )
 
     def day(self, time: NDArray[np.float64]) -> NDArray[np.int64]:
         """Day of each time."""
         return np.clip(np.floor(time / self.length), self.first, self.last).astype(np.int64)
 
 
-SHARED = ("base", "dom", "weekday", "era", "after", "due", "due2", "gap", "age", "same", "same_dom")
-_OF_PASS = (("base",), ("dom", "same_dom"), ("after",), ("due", "due2"), ("weekday", "era"), ("gap", "age"))
-_LEAN = {"after": 4.0, "dom": 0.5, "due": 0.5, "due2": 0.5, "base": 0.5}
+TABLES = ("base", "dom", "weekday", "era", "after", "pace", "due", "due2", "gap", "today", "age")
+_OF_PASS = (
+    ("base",),
+    ("dom",),
+    ("after", "pace"),
+    ("due", "due2"),
+    ("weekday", "era"),
+    ("gap", "today", "age"),
+)
+_LEAN = {"after": 4.0, "dom": 0.5, "due": 0.5, "due2": 0.5, "pace": 1.0, "base": 0.5}
 
 
 class Hazards:
@@ -117,50 +126,52 @@ class Hazards:
     def __init__(self, kinds: int) -> None:
         one, coarse = np.ones, int(COARSE.max()) + 1
         self.tables: dict[str, NDArray[np.float64]] = {
-            "base": one((kinds, int(GAP_BINS.max()) + 1 + AGES)), "dom": one((kinds, loops.DOMS)),
-            "weekday": one((kinds, 7)), "era": one(ERAS), "after": one((kinds, 3, kinds)), "due": one((kinds, 8)),
-            "due2": one((kinds, 8)), "gap": one((coarse + 1, coarse)), "age": one(AGES), "same": one((kinds, 6)),
-            "same_dom": one((kinds, loops.DOMS)),
+            "base": one((2, kinds, int(GAP_BINS.max()) + 1 + AGES)), "dom": one((2, kinds, loops.DOMS)),
+            "weekday": one((2, kinds, 7)), "era": one((2, ERAS)), "after": one((kinds, 4, kinds)),
+            "pace": one((2, kinds, 20)), "due": one((2, kinds, 8)), "due2": one((2, kinds, 8)),
+            "gap": one((coarse + 1, coarse)), "today": one(6), "age": one((2, AGES)),
         }  # fmt: skip
 
     def arguments(self, days: Calendar) -> list[NDArray[np.float64]]:
         """Tables in the order in which the loops take them; those of the day alone multiplied out."""
         t = self.tables
-        by_kind = (t["dom"][:, days.by_day[0]] * t["weekday"][:, days.by_day[1]] * t["era"][days.by_day[2]]).T
-        rest = [t[n] for n in ("base", "after", "due", "due2", "gap", "age", "same", "same_dom")]
+        by_kind = t["dom"][:, :, days.by_day[0]] * t["weekday"][:, :, days.by_day[1]]
+        by_kind = (by_kind * t["era"][:, None, days.by_day[2]]).transpose(0, 2, 1)
+        rest = [t[n] for n in ("base", "after", "pace", "due", "due2", "gap", "today", "age")]
         return [np.ascontiguousarray(by_kind), *rest]
 
     def sums(
         self, view: Rows, kind: NDArray[np.int64], days: Calendar, which: int, stride: int
     ) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Observed and expected rows of one block under these tables, and the lives of its entities."""
-        totals = {n: np.zeros((3, *self.tables[n].shape)) for n in SHARED}
+        totals = {n: np.zeros((3, *self.tables[n].shape)) for n in TABLES}
         lives = np.zeros((view.n_entities, 4))
         loops.sums_of_days(
             view.offsets, days.day(view.time), kind, stride, days.first, days.last, days.by_day, days.month,
-            GAP_BINS, COARSE, *self.arguments(days), which, *(totals[n] for n in SHARED), lives,
+            GAP_BINS, COARSE, *self.arguments(days), which, *(totals[n] for n in TABLES), lives,
         )  # fmt: skip
-        used = {*_OF_PASS[which], *(("same",) if which == 0 else ())}
-        return {n: x for n, x in totals.items() if n in used}, lives
+        return {n: totals[n] for n in _OF_PASS[which]}, lives
 
     def update(self, totals: dict[str, Any], number: int) -> None:
         """Take in the sums of pass `number`."""
         for name, sums in totals.items():
             observed, expected = sums[0], sums[1]
-            if number == 0 and name == "base":
-                chance = (observed + 0.3 * (observed.sum(axis=0) + 0.01) / (sums[2].sum(axis=0) + 1.0)) / (sums[2] + 0.3)
-                self.tables[name] = np.clip(-np.log1p(-np.minimum(chance, 0.99)), 1e-12, 20.0)
-                continue
             if number == 0:
-                tries = expected / 0.999
-                pooled = (observed.sum(axis=0) + 0.01) / (tries.sum(axis=0) + 1.0)
-                self.tables[name] = (observed + 3 * pooled) / (tries + 3)
+                rare = (
+                    0.3
+                    * (observed.sum(axis=1, keepdims=True) + 0.01)
+                    / (sums[2].sum(axis=1, keepdims=True) + 1.0)
+                )
+                chance = (observed + rare) / (sums[2] + 0.3)
+                self.tables[name] = np.clip(-np.log1p(-np.minimum(chance, 0.99)), 1e-12, 20.0)
                 continue
             lean = _LEAN.get(name, 3.0)
             if sums[2].sum() > 0:
                 # Where a row comes on most of the days waited, the share of days says little: compare the hazards.
                 tries = sums[2] + 2 * lean
-                observed, expected = (-np.log1p(-np.minimum((x + lean) / tries, 0.998)) for x in (observed, expected))
+                observed, expected = (
+                    -np.log1p(-np.minimum((x + lean) / tries, 0.998)) for x in (observed, expected)
+                )
                 ratio = observed / expected
             else:
                 ratio = (observed + lean) / (expected + lean)
@@ -183,8 +194,8 @@ def code_factor_sums(
     codes = chain[2].shape[1]
     sums = np.zeros((2, 4, codes, loops.DOMS))
     loops.sums_of_codes(
-        view.offsets, place["day"], place["part"], gap, code.astype(np.int64), place["dom"], place["weekday"],
-        since, gaps, *chain, codes <= 128, *factors, order, sums[0], sums[1],
+        view.offsets, place["use"], place["day"], place["part"], gap, code.astype(np.int64), place["dom"], place["weekday"],
+        since, gaps, *chain, *factors, order, sums[0], sums[1],
     )  # fmt: skip
     return sums
 

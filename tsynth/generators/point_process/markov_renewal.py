@@ -8,21 +8,23 @@ import numpy as np
 
 from tsynth.data.encoding import Field, Rows
 from tsynth.data.encoding.timing import gaps_of
+from tsynth.data.streams import Streams
 from tsynth.errors import UsageError
 from tsynth.generators import values
 from tsynth.generators.base import Generator
 from tsynth.generators.copula import Copula, Margin, merge_copula, order_of, sums
 from tsynth.generators.point_process.coding import Coding
+from tsynth.generators.point_process.days import Calendar
 from tsynth.generators.point_process.timing import ClockTiming, StepTiming
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tsynth.data.streams import Streams
-
 __all__ = ["MarkovRenewal"]
 
 GAP = "(gap)"
+CORRECTIONS = 4
+"""Times that a walk is sampled, compared with the source and corrected."""
 
 
 class MarkovRenewal(Generator):
@@ -154,14 +156,25 @@ class MarkovRenewal(Generator):
             n: {"rows": np.sum([s["margins"][n] for s in states], axis=0), "first": head["first"][n]}
             for n in head["margins"]
         }
+        if timing.clock_:
+            self._correct(sum(s["entities"] for s in states))
+
+    def _correct(self, entities: int) -> None:
+        """Sample and compare with the source, a few times."""
+        days = Calendar.of(self.encoder_.timing.span_, self.encoder_.timing.day_, self._calendar())
+        size = int(min(entities, max(200, 3_000_000 // max(1.0, self.encoder_.timing.waiting_ / entities))))
+        for turn in range(CORRECTIONS):
+            streams = Streams(turn, "correct", range(min(size, 20_000)))
+            offsets, time, code = self._events(streams, None)[-1]
+            ClockTiming.correct(self.timing_, offsets, days.day(time), code)
 
     # -- making
 
-    def _sample(self, entities: range, streams: Streams, conditions: dict[str, Field] | None) -> Rows:
+    def _events(self, streams: Streams, conditions: dict[str, Field] | None) -> tuple[Any, ...]:
+        """What is drawn once an entity, scores, and (one clock) the walk: offsets, times, codes."""
         timing = self.encoder_.timing
-        coding = Coding.from_state(self.coding_)
         margins = {n: Margin(m["rows"], m["first"]) for n, m in self.margins_.items()}
-        u = streams.purpose("places").uniform(len(margins) + 2)
+        u = streams.purpose("places").uniform(len(margins) + 1)
         place = {n: u[:, j] for j, n in enumerate(margins)}
         given = {
             f"static:{n}": margins[f"static:{n}"].score(f, place[f"static:{n}"])
@@ -172,32 +185,34 @@ class MarkovRenewal(Generator):
         once = {
             n: margin.field(n.removeprefix("static:"), score[n], place[n]) for n, margin in margins.items()
         }
-        statics = {n.removeprefix("static:"): f for n, f in once.items() if n.startswith("static:")}
-        statics.update(conditions or {})
         begin = timing.first.decode_values(once["first"])
         begin[u[:, -1] < self.timing_["empty"]] = np.nan
+        walk = streams.purpose("walk")
+        codes = Coding.from_state(self.coding_).codes
+        if timing.clock_:
+            events = ClockTiming.sample(
+                self.timing_, self._calendar(), timing, begin, score["rate"], walk, codes, self.order
+            )
+        else:
+            offsets, code = StepTiming.sample(self.timing_, begin, score["rate"], walk, codes, self.order)
+            events = (offsets, np.repeat(begin, np.diff(offsets)), code)
+        return once, score, begin, events
+
+    def _sample(self, entities: range, streams: Streams, conditions: dict[str, Field] | None) -> Rows:
+        timing = self.encoder_.timing
+        coding = Coding.from_state(self.coding_)
+        once, score, begin, (offsets, time, code) = self._events(streams, conditions)
+        statics = {n.removeprefix("static:"): f for n, f in once.items() if n.startswith("static:")}
+        statics.update(conditions or {})
         models = [values.FieldModel(**state) for state in self.fields_]
         opening = {m.name: score[f"value:{m.name}"] for m in models}
         draw = streams.purpose("values")
         others: list[tuple[Field, NDArray[np.float64]]] = []
         if timing.clock_:
-            offsets, time, code = ClockTiming.sample(
-                self.timing_,
-                self._calendar(),
-                timing,
-                begin,
-                score["rate"],
-                streams.purpose("walk"),
-                coding.codes,
-                self.order,
-            )
             gaps, inside = gaps_of(offsets, time)
             gap = timing.gap.encode_values(np.where(inside, gaps, np.nan))
             others.append((gap, models[0].score(gap, code)))
         else:
-            offsets, code = StepTiming.sample(
-                self.timing_, begin, score["rate"], streams.purpose("walk"), coding.codes, self.order
-            )
             bare = values.Skeleton(offsets, code, coding.codes, np.zeros(len(code)))
             gap, gap_score = models[0].draw(draw, bare, opening[GAP], [])
             time = _added(offsets, begin, timing.gap.decode_values(gap), self.encoder_.time_step_)

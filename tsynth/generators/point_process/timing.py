@@ -10,15 +10,15 @@ from scipy.special import gammaincinv, ndtr
 from tsynth.compiled import walk as loops
 from tsynth.generators.point_process import chain
 from tsynth.generators.point_process.days import (
+    CELLS,
     COARSE,
     GAP_BINS,
     KINDS,
-    CELLS,
     PASSES,
     SINCE_DAYS,
     SINCE_ROWS,
-    SWEEPS,
     SLOTS,
+    SWEEPS,
     WITHIN,
     Calendar,
     Hazards,
@@ -96,7 +96,7 @@ class ClockTiming:
         part = np.where(known, np.minimum((fraction * loops.TIMES).astype(np.int64), loops.TIMES - 1), -1)
         at = day - days.first
         place = {
-            "day": day, "part": np.full_like(part, -1) if whole else part,
+            "use": (step == 0) | (wait == 0) | (codes > KINDS), "day": day, "part": np.full_like(part, -1) if whole else part,
             "dom": days.by_day[0, at], "weekday": days.by_day[1, at],
         }  # fmt: skip
         counts = chain.count(view.offsets, code, gap, codes, gaps, order)
@@ -114,6 +114,7 @@ class ClockTiming:
             "counts": counts,
             "factors": _fit_factors(view, code, gap, place, counts, (codes, gaps, order), SINCE_DAYS),
             "passes": passes,
+            "used": len(range(0, view.n_entities, stride)),
             "excess": np.array(
                 [((lives[:, 0] - lives[:, 1]) ** 2).sum(), lives[:, 2].sum(), (lives[:, 3] ** 2).sum()]
             ),
@@ -130,7 +131,9 @@ class ClockTiming:
         hazards = Hazards(min(codes, KINDS))
         for number in range(len(PASSES)):
             named = states[0]["passes"][number]
-            hazards.update({n: np.sum([s["passes"][number][n] for s in states], axis=0) for n in named}, number)
+            hazards.update(
+                {n: np.sum([s["passes"][number][n] for s in states], axis=0) for n in named}, number
+            )
         excess, noise, slope = np.sum([s["excess"] for s in states], axis=0)
         within = np.sum([s["within"] for s in states], axis=0) + 1e-9
         within += 2.0 * within.sum(axis=0) / within.sum(axis=(0, 2))[:, None]
@@ -143,7 +146,29 @@ class ClockTiming:
             "within": np.cumsum(within, axis=2),
             "clock": np.cumsum(clock, axis=1),
             "whole": all(s["whole"] for s in states),
+            "rows": np.sum([s["passes"][0]["base"][0].sum(axis=-1) for s in states], axis=0)
+            / sum(s["used"] for s in states),
         }
+
+    @staticmethod
+    def correct(
+        state: dict[str, Any], offsets: NDArray[np.int64], day: NDArray[np.int64], code: NDArray[np.int32]
+    ) -> None:
+        """Move the rates of each kind by how its rows in a sample differ from those in the source.
+
+        One pass of fitting matches what comes next after real rows; a walk comes after its own rows, and what it
+        gets wrong adds up. The move is shrunk by the error of the counts.
+        """
+        kinds = state["rows"].shape[1]
+        kind = np.minimum(code, kinds - 1)
+        follows = np.ones(len(code), np.bool_)
+        follows[offsets[:-1][np.diff(offsets) > 0]] = False
+        later = np.ones(len(code), np.int64)
+        later[1:] = day[1:] > day[:-1]
+        made = np.bincount((later * kinds + kind)[follows], minlength=2 * kinds).reshape(2, kinds)
+        wanted = state["rows"] * (len(offsets) - 1)
+        ratio = ((wanted + 10.0) / (made + 10.0))[:, :, None]
+        state["hazards"]["base"] = np.minimum(state["hazards"]["base"] * np.clip(ratio, 0.5, 2.0), 20.0)
 
     @staticmethod
     def sample(
@@ -186,7 +211,13 @@ class StepTiming:
         lengths = np.diff(view.offsets)
         step = np.arange(view.n_rows) - np.repeat(view.offsets[:-1], lengths)
         zero = np.zeros(view.n_rows, np.int64)
-        place = {"day": step, "part": zero - 1, "dom": zero, "weekday": zero}
+        place = {
+            "use": np.ones(view.n_rows, np.bool_),
+            "day": step,
+            "part": zero - 1,
+            "dom": zero,
+            "weekday": zero,
+        }
         counts = chain.count(view.offsets, code, zero, codes, 1, order)
         last = np.zeros(view.n_rows, np.bool_)
         last[view.offsets[1:][lengths > 0] - 1] = True
@@ -258,7 +289,12 @@ def _within_edges(day: float) -> NDArray[np.float64]:
 
 
 def _within(
-    view: Rows, kind: NDArray[np.int64], day: NDArray[np.int64], step: NDArray[np.int64], kinds: int, length: float
+    view: Rows,
+    kind: NDArray[np.int64],
+    day: NDArray[np.int64],
+    step: NDArray[np.int64],
+    kinds: int,
+    length: float,
 ) -> NDArray[np.float64]:
     """Waits to the next row of the same day, by the code and by the wait before it (none yet, a tie, some)."""
     same = np.zeros(view.n_rows, np.bool_)
@@ -294,4 +330,3 @@ _LENGTHS = np.concatenate(
         64 + np.searchsorted(np.geomspace(66, 2_000_000, 96), np.arange(65, 100_000), side="right"),
     ]
 ).astype(np.int64)
-
