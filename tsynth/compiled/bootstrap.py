@@ -81,23 +81,34 @@ def _reflect(value, low, high):
 
 
 @compiled
-def _squash(path, origin, low, high):
-    """Bring a wandering path inside [low, high] without flat tops: what lies above its origin is scaled so that
-    the highest point fits, what lies below too; where the origin is near a bound, that side is folded instead.
+def _keep_inside(path, origin, low, high):
+    """Bring a wandering path inside [low, high] without flat tops and without calming it.
+
+    Where its origin is near a bound, the path is folded there. Where it leaves on one side it is tilted: the
+    smallest constant drift that keeps it in is taken off each step. What still lies outside is scaled towards the
+    origin.
     """
     near = 0.2 * (high - low)
     fold_low, fold_high = origin - low < near, high - origin < near
-    top, bottom = origin, origin
+    down, up = 0.0, 0.0
     for t in range(len(path)):
         if (fold_low and path[t] < low) or (fold_high and path[t] > high):
             path[t] = _reflect(path[t], low if fold_low else -math.inf, high if fold_high else math.inf)
+        up = max(up, (path[t] - high) / (t + 1))
+        down = min(down, (path[t] - low) / (t + 1))
+    if up == 0.0 and down == 0.0:
+        return
+    drift = up if down == 0.0 else down if up == 0.0 else 0.0
+    top, bottom = origin, origin
+    for t in range(len(path)):
+        path[t] -= drift * (t + 1)
         top, bottom = max(top, path[t]), min(bottom, path[t])
-    up = (high - origin) / (top - origin) if top > high else 1.0
-    down = (origin - low) / (origin - bottom) if bottom < low else 1.0
-    if up < 1.0 or down < 1.0:
+    above = (high - origin) / (top - origin) if top > high else 1.0
+    below = (origin - low) / (origin - bottom) if bottom < low else 1.0
+    if above < 1.0 or below < 1.0:
         for t in range(len(path)):
             away = path[t] - origin
-            path[t] = origin + away * (up if away > 0.0 else down)
+            path[t] = origin + away * (above if away > 0.0 else below)
 
 
 @compiled
@@ -117,7 +128,7 @@ def _rebuild(source, levels, noisy, form, begin, column, places, state, out):
         level = phi * level + e
         out[t] = level
     if phi == 1.0:
-        _squash(out, origin, low, high)
+        _keep_inside(out, origin, low, high)
 
 
 @compiled

@@ -72,7 +72,10 @@ def build(
     for number, members in enumerate(_calendars(offsets, time, settings["shared"])):
         bank["group"][members] = number
         if offsets[members[0] + 1] > offsets[members[0]]:
-            _learn_group(bank, members, values, columns, settings, ahead)
+            with np.errstate(
+                over="ignore", invalid="ignore"
+            ):  # sums of squares of 1e300; handled as infinite
+                _learn_group(bank, members, values, columns, settings, ahead)
     for array in bank.values():
         array.setflags(
             write=False

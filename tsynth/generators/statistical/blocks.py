@@ -92,6 +92,8 @@ def find_season(x: NDArray[np.float64]) -> int:
     x : float64 array, (n, m)
         Levels without NaN.
     """
+    if len(x) <= 3 * PERIODS[0]:
+        return 1
     step = np.diff(x, axis=0)
     n = len(step)
     with np.errstate(over="ignore", invalid="ignore"):
