@@ -100,7 +100,15 @@ def test_nothing_half_written(tmp_path):
     assert os.listdir(tmp_path) == ["rows.txt"]
 
 
-@pytest.mark.parametrize(("number", "what"), [(errno.ENOSPC, "disk is full"), (errno.EROFS, "read-only"), (errno.EACCES, "not allowed"), (errno.EDQUOT, "quota")])
+@pytest.mark.parametrize(
+    ("number", "what"),
+    [
+        (errno.ENOSPC, "disk is full"),
+        (errno.EROFS, "read-only"),
+        (errno.EACCES, "not allowed"),
+        (errno.EDQUOT, "quota"),
+    ],
+)
 def test_the_system_refuses(tmp_path, number, what):
     def fail(part: Path) -> None:
         part.write_text("half")

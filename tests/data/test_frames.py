@@ -70,8 +70,24 @@ def test_input_18_pandas_through_sequences():
     pd.testing.assert_frame_equal(back, frame)
 
 
-@pytest.mark.parametrize("kind", [pl.Int8, pl.UInt64, pl.Float32, pl.Boolean, pl.String, pl.Categorical, pl.Enum(["x", "a", "b"]), pl.Date,
-                                  pl.Datetime("ms"), pl.Datetime("ns", "Asia/Tokyo"), pl.Duration("us"), pl.Time, pl.Decimal(10, 2)])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pl.Int8,
+        pl.UInt64,
+        pl.Float32,
+        pl.Boolean,
+        pl.String,
+        pl.Categorical,
+        pl.Enum(["x", "a", "b"]),
+        pl.Date,
+        pl.Datetime("ms"),
+        pl.Datetime("ns", "Asia/Tokyo"),
+        pl.Duration("us"),
+        pl.Time,
+        pl.Decimal(10, 2),
+    ],
+)
 def test_input_18_polars_dtypes(kind):
     if kind in (pl.String, pl.Categorical) or isinstance(kind, pl.Enum):
         values = ["a", None, "b"]
@@ -89,9 +105,24 @@ def test_input_18_polars_dtypes(kind):
     polars.testing.assert_frame_equal(lazy.collect(), frame)
 
 
-@pytest.mark.parametrize("kind", [pa.int8(), pa.uint64(), pa.float32(), pa.bool_(), pa.large_string(), pa.date32(), pa.date64(), pa.timestamp("ms"),
-                                  pa.timestamp("us", "UTC"), pa.duration("s"), pa.time32("s"), pa.decimal128(9, 3),
-                                  pa.dictionary(pa.int8(), pa.string())])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.int8(),
+        pa.uint64(),
+        pa.float32(),
+        pa.bool_(),
+        pa.large_string(),
+        pa.date32(),
+        pa.date64(),
+        pa.timestamp("ms"),
+        pa.timestamp("us", "UTC"),
+        pa.duration("s"),
+        pa.time32("s"),
+        pa.decimal128(9, 3),
+        pa.dictionary(pa.int8(), pa.string()),
+    ],
+)
 def test_input_18_arrow_types(kind):
     if pa.types.is_dictionary(kind) or pa.types.is_large_string(kind):
         values = pa.array(["a", None, "b"]).cast(kind)

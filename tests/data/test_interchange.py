@@ -29,8 +29,14 @@ def test_sdv_there_and_back():
     table = metadata["tables"]["rows"]
     assert (table["sequence_key"], table["sequence_index"]) == ("account", "day")
     assert {n: c["sdtype"] for n, c in table["columns"].items()} == {
-        "account": "id", "day": "datetime", "amount": "numerical", "n": "numerical", "kind": "categorical", "sent": "boolean", "ref": "id",
-    }  # fmt: skip
+        "account": "id",
+        "day": "datetime",
+        "amount": "numerical",
+        "n": "numerical",
+        "kind": "categorical",
+        "sent": "boolean",
+        "ref": "id",
+    }
     assert from_sdv(metadata, rows()) == data.schema
     assert from_sdv(table, rows()) == data.schema
 
@@ -53,15 +59,22 @@ def test_sdv_refused():
 
 @pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
 def test_nixtla_there_and_back(library):
-    frame = library({"unique_id": ["a"] * 12 + ["b"] * 12, "ds": [*range(12), *range(12)], "y": [i / 4 for i in range(24)], "promo": [i % 3 == 0 for i in range(24)]})
+    frame = library(
+        {
+            "unique_id": ["a"] * 12 + ["b"] * 12,
+            "ds": [*range(12), *range(12)],
+            "y": [i / 4 for i in range(24)],
+            "promo": [i % 3 == 0 for i in range(24)],
+        }
+    )
     data = from_nixtla(frame)
     assert (data.schema.entity, data.schema.time, data.schema.frequency) == ("unique_id", "ds", "1")
     back = to_nixtla(data)
     assert isinstance(back, library)
     assert list(back.columns) == ["unique_id", "ds", "y", "promo"]
-    assert back.to_dict(**({"orient": "list"} if library is pd.DataFrame else {"as_series": False})) == frame.to_dict(
+    assert back.to_dict(
         **({"orient": "list"} if library is pd.DataFrame else {"as_series": False})
-    )
+    ) == frame.to_dict(**({"orient": "list"} if library is pd.DataFrame else {"as_series": False}))
 
 
 def test_nixtla_names_the_target():

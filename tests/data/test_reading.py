@@ -18,7 +18,14 @@ from tsynth.errors import DataError, SchemaMismatch, UsageError
 
 def visits() -> pd.DataFrame:
     rng = np.random.default_rng(5)
-    return pd.DataFrame({"patient": np.repeat(np.arange(40), 6), "day": np.tile(np.arange(6) * 30, 40) + rng.integers(0, 9, 240), "crp": rng.gamma(2, 3, 240).round(1), "sex": np.repeat(rng.choice(["f", "m"], 40), 6)})
+    return pd.DataFrame(
+        {
+            "patient": np.repeat(np.arange(40), 6),
+            "day": np.tile(np.arange(6) * 30, 40) + rng.integers(0, 9, 240),
+            "crp": rng.gamma(2, 3, 240).round(1),
+            "sex": np.repeat(rng.choice(["f", "m"], 40), 6),
+        }
+    )
 
 
 def codes(data) -> list[str]:
@@ -120,10 +127,14 @@ def test_merged_columns_must_agree():
 def test_time_in_two_columns(hour):
     rng = np.random.default_rng(2)
     hours = rng.integers(0, 24, 90)
-    frame = pd.DataFrame({
-        "card": np.repeat(np.arange(9), 10), "date": rng.choice(pd.date_range("2024-01-01", periods=20), 90),
-        "hour": hours if hour == "int" else pd.Series([dt.time(h, 30) for h in hours], dtype=object), "x": rng.normal(size=90),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "card": np.repeat(np.arange(9), 10),
+            "date": rng.choice(pd.date_range("2024-01-01", periods=20), 90),
+            "hour": hours if hour == "int" else pd.Series([dt.time(h, 30) for h in hours], dtype=object),
+            "x": rng.normal(size=90),
+        }
+    )
     data = read(frame, entity="card", time=["date", "hour"])
     assert data.schema.time == "date+hour"
     assert data.schema.time_unit == ("h" if hour == "int" else "min")
@@ -134,7 +145,14 @@ def test_time_in_two_columns(hour):
 
 
 def test_day_number_and_hour():
-    frame = pa.table({"card": [1, 1, 1], "day": pa.array([3, 1, 1], "int16"), "hour": pa.array([1, 23, 2], "int8"), "x": [1, 2, 3]})
+    frame = pa.table(
+        {
+            "card": [1, 1, 1],
+            "day": pa.array([3, 1, 1], "int16"),
+            "hour": pa.array([1, 23, 2], "int8"),
+            "x": [1, 2, 3],
+        }
+    )
     data = read(frame, entity="card", time=["day", "hour"])
     assert data.time.tolist() == [26, 47, 73]
     assert data.schema["day+hour"].unit == "h"
@@ -191,14 +209,23 @@ def test_static_of_the_schema_must_hold():
 
 def test_build_without_reading():
     table = pa.table({"id": ["b", "a", "a"], "t": [1.5, 3.0, 2.0]})
-    schema = Schema((Column("id", "identifier", "entity", static=True, dtype="string"), Column("t", "continuous", "time")))
+    schema = Schema(
+        (Column("id", "identifier", "entity", static=True, dtype="string"), Column("t", "continuous", "time"))
+    )
     data = build(table, schema)
     assert data.entities["id"].to_pylist() == ["a", "b"]
     assert data.time.tolist() == [2, 3, 1.5]
 
 
 def test_text_that_is_time_is_parsed():
-    table = pa.table({"id": ["a"] * 3, "t": ["2024-01", "2024-02", "2024-03"], "born": ["1990-05-06"] * 3, "code": ["007", "008", "009"]})
+    table = pa.table(
+        {
+            "id": ["a"] * 3,
+            "t": ["2024-01", "2024-02", "2024-03"],
+            "born": ["1990-05-06"] * 3,
+            "code": ["007", "008", "009"],
+        }
+    )
     data = read(table, entity="id", time="t")
     assert data.schema["t"].kind == "datetime"
     assert data.schema.frequency == "MS"
@@ -209,7 +236,7 @@ def test_text_that_is_time_is_parsed():
 
 
 def test_columns_that_do_not_exist():
-    with pytest.raises(DataError, match="no column 'who' for the entity.*choose one of patient"):
+    with pytest.raises(DataError, match=r"no column 'who' for the entity.*choose one of patient"):
         read(visits(), entity="who", time="day")
     with pytest.raises(DataError, match="no column 'when' for the time"):
         read(visits(), entity="patient", time="when")
@@ -233,7 +260,9 @@ def test_guess():
 
 
 def test_levels_most_frequent_first_ties_by_value():
-    table = pa.table({"t": range(60), "c": ["b"] * 20 + ["a"] * 20 + ["z"] * 20, "d": ["z"] * 30 + ["a"] * 20 + ["b"] * 10})
+    table = pa.table(
+        {"t": range(60), "c": ["b"] * 20 + ["a"] * 20 + ["z"] * 20, "d": ["z"] * 30 + ["a"] * 20 + ["b"] * 10}
+    )
     schema = infer(table, time="t")
     assert schema["c"].levels == ("a", "b", "z")
     assert schema["d"].levels == ("z", "a", "b")
@@ -241,9 +270,19 @@ def test_levels_most_frequent_first_ties_by_value():
 
 @pytest.mark.parametrize(
     ("start", "step", "frequency"),
-    [("2024-01-01", "D", "D"), ("2024-01-01", "B", "B"), ("2024-01-01", "MS", "MS"), ("2024-01-31", "ME", "ME"), ("2024-01-01", "QS", "QS"),
-     ("2024-01-01", "YS", "YS"), ("2024-01-01", "h", "h"), ("2024-01-01", "15min", "15min"), ("2024-01-01", "W", "W"), ("2024-01-01", "2h", "2h")],
-)  # fmt: skip
+    [
+        ("2024-01-01", "D", "D"),
+        ("2024-01-01", "B", "B"),
+        ("2024-01-01", "MS", "MS"),
+        ("2024-01-31", "ME", "ME"),
+        ("2024-01-01", "QS", "QS"),
+        ("2024-01-01", "YS", "YS"),
+        ("2024-01-01", "h", "h"),
+        ("2024-01-01", "15min", "15min"),
+        ("2024-01-01", "W", "W"),
+        ("2024-01-01", "2h", "2h"),
+    ],
+)
 def test_frequency_of_dates(start, step, frequency):
     times = pd.date_range(start, periods=60, freq=step)
     table = pa.table({"id": [0] * 60 + [1] * 60, "t": [*times, *times], "x": np.arange(120) / 8})

@@ -53,9 +53,17 @@ def test_entity_and_time_are_guessed(shared_data, name):
 def test_berka(shared_data):
     data = load(shared_data, "berka")
     assert kinds(data) == {
-        "trans_id": "identifier", "account_id": "identifier", "date": "datetime", "type": "category", "operation": "category",
-        "amount": "continuous", "balance": "continuous", "k_symbol": "category", "bank": "category", "account": "identifier",
-    }  # fmt: skip
+        "trans_id": "identifier",
+        "account_id": "identifier",
+        "date": "datetime",
+        "type": "category",
+        "operation": "category",
+        "amount": "continuous",
+        "balance": "continuous",
+        "k_symbol": "category",
+        "bank": "category",
+        "account": "identifier",
+    }
     assert roles(data) == {"account_id": "entity", "date": "time", "type": "mark", "account": "party"}
     assert data.schema["amount"].decimals == data.schema["balance"].decimals == 1
     assert data.schema["type"].levels[0] == "VYDAJ"
@@ -74,7 +82,12 @@ def test_berka_with_accounts(shared_data):
 
 def test_cdnow(shared_data):
     data = load(shared_data, "cdnow")
-    assert kinds(data) == {"customer_id": "identifier", "date": "datetime", "n_cds": "count", "amount": "continuous"}
+    assert kinds(data) == {
+        "customer_id": "identifier",
+        "date": "datetime",
+        "n_cds": "count",
+        "amount": "continuous",
+    }
     assert data.schema["amount"].decimals == 2
     assert (data.n_entities, data.schema.time_unit, data.schema.frequency) == (23_570, "d", None)
 
@@ -99,26 +112,44 @@ def test_ucsd(shared_data):
     assert roles(data)["is_fraud"] == "label"
     assert roles(data)["email_code"] == "party"
     assert "mark" not in roles(data).values()
-    assert data.frame.column_names[:3] == ["day_index_derived", "amount", "state1"] or "hour1" in data.frame.column_names
+    assert (
+        data.frame.column_names[:3] == ["day_index_derived", "amount", "state1"]
+        or "hour1" in data.frame.column_names
+    )
     assert data.frame.schema.field("day_index_derived").type == "int16"
 
 
 def test_handbook(shared_data):
     data = load(shared_data, "handbook")
     assert kinds(data) == {
-        "TRANSACTION_ID": "identifier", "TX_DATETIME": "datetime", "CUSTOMER_ID": "identifier", "TERMINAL_ID": "identifier",
-        "TX_AMOUNT": "continuous", "TX_FRAUD": "category", "TX_FRAUD_SCENARIO": "category",
-    }  # fmt: skip
+        "TRANSACTION_ID": "identifier",
+        "TX_DATETIME": "datetime",
+        "CUSTOMER_ID": "identifier",
+        "TERMINAL_ID": "identifier",
+        "TX_AMOUNT": "continuous",
+        "TX_FRAUD": "category",
+        "TX_FRAUD_SCENARIO": "category",
+    }
     assert roles(data) == {
-        "TRANSACTION_ID": "order", "TX_DATETIME": "time", "CUSTOMER_ID": "entity", "TERMINAL_ID": "party", "TX_FRAUD": "label",
-    }  # fmt: skip
+        "TRANSACTION_ID": "order",
+        "TX_DATETIME": "time",
+        "CUSTOMER_ID": "entity",
+        "TERMINAL_ID": "party",
+        "TX_FRAUD": "label",
+    }
     assert data.schema["TX_FRAUD"].levels == (0, 1)
     assert data.schema.time_unit == "s"
 
 
 def test_pbc2(shared_data):
     data = load(shared_data, "pbc2")
-    assert roles(data) == {"id": "entity", "years": "followup", "status": "event", "drug": "arm", "year": "time"}
+    assert roles(data) == {
+        "id": "entity",
+        "years": "followup",
+        "status": "event",
+        "drug": "arm",
+        "year": "time",
+    }
     assert statics(data) == {"years", "status", "drug", "age", "sex", "status2"}
     assert data.schema.event_levels == {"alive": "censored", "dead": "event", "transplanted": "transplanted"}
     found = kinds(data)
@@ -137,8 +168,14 @@ def test_pbcseq(shared_data):
 def test_aids(shared_data):
     data = load(shared_data, "aids")
     assert roles(data) == {
-        "patient": "entity", "Time": "followup", "death": "event", "obstime": "time", "drug": "arm", "start": "start", "stop": "stop",
-    }  # fmt: skip
+        "patient": "entity",
+        "Time": "followup",
+        "death": "event",
+        "obstime": "time",
+        "drug": "arm",
+        "start": "start",
+        "stop": "stop",
+    }
     assert statics(data) == {"Time", "death", "drug", "gender", "prevOI", "AZT"}
     assert data.schema.event_levels == {"0": "censored", "1": "event"}
 

@@ -11,7 +11,13 @@ from tsynth.errors import UsageError
 
 
 def panel(entities: int, rows: int) -> pd.DataFrame:
-    return pd.DataFrame({"id": np.repeat(np.arange(entities), rows), "t": np.tile(np.arange(rows), entities), "x": np.arange(entities * rows) % 13 / 4})
+    return pd.DataFrame(
+        {
+            "id": np.repeat(np.arange(entities), rows),
+            "t": np.tile(np.arange(rows), entities),
+            "x": np.arange(entities * rows) % 13 / 4,
+        }
+    )
 
 
 def ids(data) -> set:
@@ -66,7 +72,9 @@ def test_rows_of_one_time_stay_together():
 def test_short_sequences_go_whole():
     train, holdout = read(panel(4, 5), entity="id", time="t").split()
     assert train.n_entities + holdout.n_entities == 4
-    train, holdout = read(pd.concat([panel(1, 100), panel(1, 5).assign(id=9)]), entity="id", time="t").split(by="time")
+    train, holdout = read(pd.concat([panel(1, 100), panel(1, 5).assign(id=9)]), entity="id", time="t").split(
+        by="time"
+    )
     assert holdout.lengths.tolist() == [30, 0]
     assert train.lengths.tolist() == [70, 5]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -123,7 +123,7 @@ def _settled(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
-def ranks(column: pa.ChunkedArray) -> NDArray[np.generic]:
+def ranks(column: pa.ChunkedArray) -> NDArray[Any]:
     """Numbers in the order of the column's values, equal where values are equal, null first.
 
     Text is ordered by code point, whatever the locale; floats by value.

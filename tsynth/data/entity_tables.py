@@ -58,9 +58,12 @@ def read_entities(
     if len(doubled):
         one = doubled[0].as_py()
         raise DataError(
-            f"the entity table has entity {one['values']} {one['counts']} times ({len(doubled):,} entities in all stand more than once)",
-            column=entity, entity=one["values"], fix="keep one row an entity",
-        )  # fmt: skip
+            f"the entity table has entity {one['values']} {one['counts']} times "
+            f"({len(doubled):,} entities in all stand more than once)",
+            column=entity,
+            entity=one["values"],
+            fix="keep one row an entity",
+        )
     columns = {}
     for name in table.column_names:
         if pa.types.is_floating(table.schema.field(name).type) and pc.any(pc.is_inf(table[name])).as_py():

@@ -86,7 +86,8 @@ class Facts:
     @cached_property
     def levels(self) -> tuple[Any, ...]:
         """Levels, most frequent first, ties by value; in the declared order where the source orders its categories, and
-        with those that never occur last."""
+        with those that never occur last.
+        """
         values, counts = self._counted
         declared: list[Any] = []
         if pa.types.is_dictionary(self.column.type) and self.column.num_chunks:
@@ -164,7 +165,7 @@ class Facts:
         return float(numbers[0]), float(numbers[-1])
 
     @cached_property
-    def sorted_ranks(self) -> NDArray[np.generic]:
+    def sorted_ranks(self) -> NDArray[Any]:
         """Numbers in the order of the values, row by row in the layout's order."""
         return ranks(self.values)[self.layout.order]
 

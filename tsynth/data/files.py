@@ -129,8 +129,9 @@ def write_csv(table: pa.Table, path: str | Path) -> None:
     """Write CSV (compressed where the name ends in ``.gz``), whole or not at all.
 
     Text is quoted, null is an empty field without quotes. Text that a spreadsheet would run as a formula (it begins
-    with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return and is no plain number) gets an apostrophe in front, as does
-    text that would look so after taking apostrophes off; `read_file` takes one off again, so that values read back.
+    with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return and is no plain number) gets an apostrophe in
+    front, as does text that would look so after taking apostrophes off; `read_file` takes one off again, so that
+    values read back.
     """
     path = Path(path)
     columns = [_safe_text(column) for column in table.columns]
@@ -222,7 +223,8 @@ def _read_folder(path: Path, options: TextOptions | None) -> FileRead:
         return _read_folder(path / "data", options)
     if not parts:
         raise DataError(f"{path} holds no Parquet or CSV file", fix="check the path")
-    tables, notes = [], []
+    tables: list[pa.Table] = []
+    notes: list[Note] = []
     for part in parts:
         table, found = read_file(part, options)
         if tables and table.column_names != tables[0].column_names:

@@ -19,7 +19,6 @@ from tsynth.data import arrow_types
 from tsynth.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    import pandas as pd
     import polars as pl
 
 __all__ = ["from_table", "is_frame", "origin_facts", "outgoing", "to_table", "with_facts"]
@@ -113,7 +112,8 @@ def from_table(table: pa.Table, origin: str, levels: Levels | None = None) -> An
 
 def outgoing(table: pa.Table, origin: str, levels: Levels | None = None) -> pa.Table:
     """The table as it should stand in a file: a time put together from two columns is two columns again, and
-    dictionary columns of an Arrow source are dictionaries again."""
+    dictionary columns of an Arrow source are dictionaries again.
+    """
     name, facts = origin_facts(origin)
     if parts := facts.get("time_parts"):
         from tsynth.data.time_parts import part_again
@@ -149,8 +149,8 @@ def _library(frame: object) -> str | None:
     if isinstance(frame, (pa.Table, pa.RecordBatch)):
         return "pyarrow"
     for library, kinds in (("pandas", ("DataFrame",)), ("polars", ("DataFrame", "LazyFrame"))):
-        module = sys.modules.get(library)
-        if module and isinstance(frame, tuple(getattr(module, k) for k in kinds)):
+        loaded = sys.modules.get(library)
+        if loaded is not None and isinstance(frame, tuple(getattr(loaded, k) for k in kinds)):
             return library
     if type(frame).__module__.startswith("narwhals") and hasattr(frame, "to_native"):
         return "narwhals"
@@ -225,7 +225,7 @@ def _to_polars(table: pa.Table, facts: Mapping[str, Any], levels: Levels) -> pl.
 # -- pandas
 
 
-def _from_pandas(frame: pd.DataFrame) -> tuple[pa.Table, str]:
+def _from_pandas(frame: Any) -> tuple[pa.Table, str]:
     import pandas as pd
 
     facts: dict[str, Any] = {}
@@ -261,7 +261,7 @@ def _from_pandas(frame: pd.DataFrame) -> tuple[pa.Table, str]:
     return arrow_types.settle(table), _token("pandas", facts)
 
 
-def _from_series(name: str, series: pd.Series[Any], pd: Any) -> tuple[pa.ChunkedArray, str]:
+def _from_series(name: str, series: Any, pd: Any) -> tuple[pa.ChunkedArray, str]:
     dtype = series.dtype
     if isinstance(dtype, pd.ArrowDtype):
         return _chunked(series.array.__arrow_array__()), "arrow"
@@ -293,7 +293,7 @@ _ONE_TYPE = ("string", "empty", "decimal", "date", "boolean", "integer", "floati
              "datetime", "datetime64", "mixed-integer-float")  # fmt: skip
 
 
-def _from_objects(name: str, series: pd.Series[Any], pd: Any) -> tuple[pa.ChunkedArray, str]:
+def _from_objects(name: str, series: Any, pd: Any) -> tuple[pa.ChunkedArray, str]:
     found = pd.api.types.infer_dtype(series, skipna=True)
     if found not in _ONE_TYPE:
         kinds: dict[str, int] = {}
@@ -356,7 +356,7 @@ def _from_objects(name: str, series: pd.Series[Any], pd: Any) -> tuple[pa.Chunke
     return _convert(name, series), "object nan" if nan else "object"
 
 
-def _convert(name: str, series: pd.Series[Any]) -> pa.ChunkedArray:
+def _convert(name: str, series: Any) -> pa.ChunkedArray:
     try:
         return _chunked(pa.array(series, from_pandas=True))
     except UnicodeEncodeError:
@@ -378,7 +378,7 @@ def _chunked(array: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
 
-def _to_pandas(table: pa.Table, facts: Mapping[str, Any], levels: Levels) -> pd.DataFrame:
+def _to_pandas(table: pa.Table, facts: Mapping[str, Any], levels: Levels) -> Any:
     import pandas as pd
 
     tokens = facts.get("dtypes", {})
@@ -388,25 +388,25 @@ def _to_pandas(table: pa.Table, facts: Mapping[str, Any], levels: Levels) -> pd.
     return frame.set_index(index) if index else frame
 
 
-def _to_series(column: pa.ChunkedArray, token: str, levels: Sequence[Any] | None, pd: Any) -> pd.Series[Any]:
+def _to_series(column: pa.ChunkedArray, token: str, levels: Sequence[Any] | None, pd: Any) -> Any:
     if token == "arrow":
-        return pd.Series(pd.arrays.ArrowExtensionArray(column))  # type: ignore[no-any-return]
+        return pd.Series(pd.arrays.ArrowExtensionArray(column))
     if token in ("category", "ordered"):
         kind = pa.dictionary(pa.int32(), column.type, token == "ordered")
         if levels and token == "category":
             levels = sorted(levels)
-        return _dictionary(column, kind, levels).to_pandas()  # type: ignore[no-any-return]
+        return _dictionary(column, kind, levels).to_pandas()
     if token in ("object", "object nan"):
         values = column.to_pandas(date_as_object=True, integer_object_nulls=True).to_numpy(
             dtype=object, copy=True
         )
         if column.null_count:
             values[column.is_null().to_numpy()] = None if token == "object" else float("nan")
-        return pd.Series(values, dtype=object)  # type: ignore[no-any-return]
+        return pd.Series(values, dtype=object)
     if token == "str" or token.startswith("string"):
-        return pd.Series(column.to_pandas().astype(object), dtype=token)  # type: ignore[no-any-return]
+        return pd.Series(column.to_pandas().astype(object), dtype=token)
     if token in _NULLABLE:
-        return column.to_pandas(types_mapper={column.type: pd.api.types.pandas_dtype(token)}.get)  # type: ignore[no-any-return]
+        return column.to_pandas(types_mapper={column.type: pd.api.types.pandas_dtype(token)}.get)
     series = column.to_pandas()
     if token and str(series.dtype) != token:
         try:
@@ -415,8 +415,8 @@ def _to_series(column: pa.ChunkedArray, token: str, levels: Sequence[Any] | None
                 return _to_series(column, token.replace("uint", "UInt").replace("int", "Int"), levels, pd)
             series = series.astype(token)
         except (TypeError, ValueError):
-            return series  # type: ignore[no-any-return]
-    return series  # type: ignore[no-any-return]
+            return series
+    return series
 
 
 _NULLABLE = {

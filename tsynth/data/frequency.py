@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -81,8 +81,8 @@ class _Labels:
     """Steps of many sequences at once, then one by one."""
 
     def __init__(
-        self, values: NDArray[np.generic], entity: NDArray[np.int64], long: NDArray[np.bool_],
-        gaps: NDArray[np.generic], owner: NDArray[np.int64], tick: str,
+        self, values: NDArray[Any], entity: NDArray[np.int64], long: NDArray[np.bool_],
+        gaps: NDArray[Any], owner: NDArray[np.int64], tick: str,
     ) -> None:  # fmt: skip
         self.values, self.entity, self.long = values, entity, long
         self.gaps, self.owner, self.tick = gaps, owner, tick
@@ -100,7 +100,7 @@ class _Labels:
         return None
 
     def each(self) -> str | None:
-        """ "mixed" where every sequence has a step of its own."""
+        """The name "mixed" where every sequence has a step of its own."""
         if self.long.sum() < 2:
             return None
         bounds = np.searchsorted(self.entity, np.arange(len(self.long) + 1))
@@ -143,7 +143,7 @@ class _Labels:
                 return alias if count == 1 else f"{count}{alias}"
         return f"{nanos}ns"
 
-    def _days(self, values: NDArray[np.generic]) -> NDArray[np.datetime64] | None:
+    def _days(self, values: NDArray[Any]) -> NDArray[np.datetime64] | None:
         size = TICKS["d"] // TICKS[self.tick]
         days = values.astype(np.int64)
         if (days % size).any():
@@ -155,7 +155,7 @@ class _Labels:
         # 1970-01-01 was a Thursday.
         return days is not None and len(days) >= 10 and bool(((days.astype(np.int64) + 3) % 7 < 5).all())
 
-    def _calendar(self, values: NDArray[np.generic]) -> str | None:
+    def _calendar(self, values: NDArray[Any]) -> str | None:
         """Steps of unlike length: months, quarters, years, business days."""
         days = self._days(values)
         if days is None:
@@ -179,7 +179,7 @@ class _Labels:
         return None
 
 
-def _step(gaps: NDArray[np.generic]) -> float | None:
+def _step(gaps: NDArray[Any]) -> float | None:
     """The most frequent gap."""
     if not len(gaps):
         return None
@@ -190,10 +190,10 @@ def _step(gaps: NDArray[np.generic]) -> float | None:
     return step if step > 0 else None
 
 
-def _near(gaps: NDArray[np.generic], step: float) -> NDArray[np.bool_]:
+def _near(gaps: NDArray[Any], step: float) -> NDArray[np.bool_]:
     return np.abs(gaps - step) <= 1e-6 * step
 
 
-def _whole_steps(gaps: NDArray[np.generic], step: float) -> bool:
+def _whole_steps(gaps: NDArray[Any], step: float) -> bool:
     ratio = gaps / step
     return bool((np.abs(ratio - np.rint(ratio)) <= 1e-4).all())

@@ -16,16 +16,65 @@ from tsynth.data.text_dates import TIME_WORDS, words
 __all__ = ["guess_entity_time"]
 
 _OWNERS = (
-    ("patient", "subject", "customer", "user", "account", "client", "member", "person", "household", "participant", "ptnum",
-     "cardholder", "employee", "student", "driver"),
-    ("unique", "series", "seq", "sequence", "entity", "panel", "record", "card", "device", "sensor", "machine", "vehicle", "store", "case",
-     "session", "visitor", "group"),
-    ("id", "key", "name", "symbol", "ticker", "item", "sku", "product", "country", "region", "station", "site", "code", "number", "num"),
-)  # fmt: skip
+    (
+        "patient",
+        "subject",
+        "customer",
+        "user",
+        "account",
+        "client",
+        "member",
+        "person",
+        "household",
+        "participant",
+        "ptnum",
+        "cardholder",
+        "employee",
+        "student",
+        "driver",
+    ),
+    (
+        "unique",
+        "series",
+        "seq",
+        "sequence",
+        "entity",
+        "panel",
+        "record",
+        "card",
+        "device",
+        "sensor",
+        "machine",
+        "vehicle",
+        "store",
+        "case",
+        "session",
+        "visitor",
+        "group",
+    ),
+    (
+        "id",
+        "key",
+        "name",
+        "symbol",
+        "ticker",
+        "item",
+        "sku",
+        "product",
+        "country",
+        "region",
+        "station",
+        "site",
+        "code",
+        "number",
+        "num",
+    ),
+)
 """Words for what has a history, the most telling first."""
 
 _EVENTS = frozenset(
-    "transaction trans tx invoice order row index visit event ticket message log terminal merchant zip status type".split()
+    "transaction trans tx invoice order row index visit event ticket message log terminal "
+    "merchant zip status type".split()
 )
 """Words for things that are rows, or that rows point at."""
 
@@ -67,9 +116,13 @@ def guess_entity_time(table: pa.Table) -> tuple[str | None, str | None, list[str
     )
     time = times[0] if times else None
     reasons = [
-        f"entity: {entity.name}, because it {entity.why}" if entity else "entity: none, because no column repeats and is named as an id; all rows are one sequence",
-        f"time: {time.name}, because it {time.why}" if time else "time: none, because no column holds dates or is named as a time; rows stay in their order",
-    ]  # fmt: skip
+        f"entity: {entity.name}, because it {entity.why}"
+        if entity
+        else "entity: none, because no column repeats and is named as an id; all rows are one sequence",
+        f"time: {time.name}, because it {time.why}"
+        if time
+        else "time: none, because no column holds dates or is named as a time; rows stay in their order",
+    ]
     return entity.name if entity else None, time.name if time else None, reasons
 
 

@@ -134,7 +134,9 @@ def _owned(facts: Facts, entity: str | None, time: str | None) -> Column:
     dated = pa.types.is_timestamp(facts.kind) or pa.types.is_date(facts.kind)
     if facts.name not in ("start", "end") or facts.present == 0 or not (dated or facts.numeric):
         return column
-    kind: Kind = "datetime" if dated else "count" if facts.whole and bool(facts.numbers[0] >= 0) else "continuous"
+    kind: Kind = (
+        "datetime" if dated else "count" if facts.whole and bool(facts.numbers[0] >= 0) else "continuous"
+    )
     return replace(
         column, kind=kind, role="start" if facts.name == "start" else "stop", levels=None, bounds=facts.bounds,
         decimals=None if dated else facts.decimals, reason=f"{facts.name} of the observation window",
@@ -162,9 +164,21 @@ def _time_column(facts: Facts, dtype: str) -> Column:
 
 
 _UNITS = {
-    "year": "year", "years": "year", "month": "month", "months": "month", "week": "w", "weeks": "w", "day": "d", "days": "d",
-    "hour": "h", "hours": "h", "minute": "min", "minutes": "min", "second": "s", "seconds": "s",
-}  # fmt: skip
+    "year": "year",
+    "years": "year",
+    "month": "month",
+    "months": "month",
+    "week": "w",
+    "weeks": "w",
+    "day": "d",
+    "days": "d",
+    "hour": "h",
+    "hours": "h",
+    "minute": "min",
+    "minutes": "min",
+    "second": "s",
+    "seconds": "s",
+}
 
 
 def _unit(facts: Facts) -> str | None:

@@ -20,9 +20,13 @@ _TO_SDV = {
     "datetime": "datetime", "identifier": "id", "text": "unknown",
 }  # fmt: skip
 _FROM_SDV: dict[str, Kind] = {
-    "numerical": "continuous", "categorical": "category", "boolean": "boolean", "datetime": "datetime", "id": "identifier",
+    "numerical": "continuous",
+    "categorical": "category",
+    "boolean": "boolean",
+    "datetime": "datetime",
+    "id": "identifier",
     "unknown": "text",
-}  # fmt: skip
+}
 _DATE, _TIME = "%Y-%m-%d", "%Y-%m-%d %H:%M:%S"
 
 
@@ -125,8 +129,7 @@ def _with_sdtype(column: Column, sdtype: str | None) -> Column:
             None,
         )
     elif (
-        kind == "category"
-        and levels is None
+        (kind == "category" and levels is None)
         or kind == "datetime"
         or (kind == "boolean" and column.dtype != "bool")
     ):

@@ -26,8 +26,10 @@ CODE_WORDS = frozenset(
 """Words of names whose numbers stand for levels."""
 
 QUANTITY_WORDS = frozenset(
-    "n count counts quantity qty total sum value values amount price sales demand volume size age years days hours months "
-    "minutes seconds duration length rate score y cum cumulative cases visits balance weight height temperature pressure "
+    "n count counts quantity qty total sum value values amount price sales demand volume size "
+    "age years days hours months "
+    "minutes seconds duration length rate score y cum cumulative cases visits balance weight "
+    "height temperature pressure "
     "dose payments open high low close".split()
 )
 """Words of names whose numbers measure something."""

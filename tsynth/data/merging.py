@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,6 +13,9 @@ from tsynth.data.files import stack
 from tsynth.data.ordering import entity_codes
 from tsynth.data.sequences import Note
 from tsynth.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["merge"]
 
@@ -45,12 +50,8 @@ def merge(parts: list[Part], entity: str | None, time: tuple[str, ...]) -> Part:
             )
         before = table.num_rows
         table = _joined(table, other, keys, number)
-        notes.append(
-            Note(
-                "merged",
-                f"source {number} ({other.num_rows:,} rows) was merged with {before:,} rows on {' and '.join(keys)}: {table.num_rows:,} rows",
-            )
-        )
+        what = f"source {number} ({other.num_rows:,} rows) was merged with {before:,} rows"
+        notes.append(Note("merged", f"{what} on {' and '.join(keys)}: {table.num_rows:,} rows"))
     return table, origin, notes
 
 
@@ -69,7 +70,7 @@ def _joined(left: pa.Table, right: pa.Table, keys: list[str], number: int) -> pa
             ) from error
     code = np.zeros(left.num_rows + right.num_rows, np.int64)
     for column in both.values():
-        codes, ids = entity_codes(column.fill_null(pa.scalar(None, column.type)) if False else column)
+        codes, ids = entity_codes(column)
         code = code * (len(ids) + 1) + codes
         code = np.unique(code, return_inverse=True)[1]
     at = np.concatenate([_occurrence(code[: left.num_rows]), _occurrence(code[left.num_rows :])])
@@ -79,13 +80,16 @@ def _joined(left: pa.Table, right: pa.Table, keys: list[str], number: int) -> pa
     place[0, key_row[: left.num_rows]] = np.arange(left.num_rows)
     place[1, key_row[left.num_rows :]] = np.arange(right.num_rows)
     from_left, from_right = (pa.array(p, mask=p < 0) for p in place)
-    columns = {}
+    columns: dict[str, Any] = {}
     for name in [*left.column_names, *(n for n in right.column_names if n not in left.column_names)]:
-        one = plain(left[name]).take(from_left) if name in left.column_names else None
-        two = plain(right[name]).take(from_right) if name in right.column_names else None
-        if one is None or two is None:
-            columns[name] = two if one is None else one
+        if name not in right.column_names:
+            columns[name] = plain(left[name]).take(from_left)
             continue
+        two = plain(right[name]).take(from_right)
+        if name not in left.column_names:
+            columns[name] = two
+            continue
+        one = plain(left[name]).take(from_left)
         try:
             two = two.cast(one.type)
         except pa.ArrowInvalid:
@@ -94,15 +98,18 @@ def _joined(left: pa.Table, right: pa.Table, keys: list[str], number: int) -> pa
         if name not in keys and pc.any(unlike).as_py():
             row = pc.index(unlike, True).as_py()
             owner = columns[keys[0]][row].as_py()
+            here, there = two[row].as_py(), one[row].as_py()
             raise DataError(
-                f"source {number} says {two[row].as_py()!r}, another says {one[row].as_py()!r} for {keys[0]} {owner}", column=name,
-                entity=owner, fix="rename the column in one of them",
-            )  # fmt: skip
+                f"source {number} says {here!r}, another says {there!r} for {keys[0]} {owner}",
+                column=name,
+                entity=owner,
+                fix="rename the column in one of them",
+            )
         columns[name] = pc.coalesce(one, two)
     return pa.table(columns)
 
 
-def _occurrence(code: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _occurrence(code: NDArray[np.int64]) -> NDArray[np.int64]:
     """How many rows with the same key stand before each row."""
     order = np.argsort(code, kind="stable")
     ordered = code[order]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +38,7 @@ class Layout:
     order: NDArray[np.int64]
     offsets: NDArray[np.int64]
     entities: pa.Array
-    times: NDArray[np.generic]
+    times: NDArray[Any]
     out_of_order: float
 
     @property
@@ -84,16 +84,17 @@ def lay_out(table: pa.Table, entity: str | None, time: str | None) -> Layout:
     return Layout(order, offsets, ids, times[order], late / rows)
 
 
-def entity_codes(column: pa.ChunkedArray) -> tuple[NDArray[np.generic], pa.Array]:
-    """Each row's place among the sorted distinct ids, and those ids."""
+def entity_codes(column: pa.ChunkedArray) -> tuple[NDArray[Any], pa.Array]:
+    """Each row's place among the sorted distinct ids, after them where it has none, and those ids."""
     encoded = plain(column).combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
     ids = encoded.dictionary
     order = pc.sort_indices(ids)
-    rank = np.empty(len(ids), np.uint16 if len(ids) < 2**16 else np.int64)
+    rank = np.empty(len(ids) + 1, np.uint16 if len(ids) < 2**16 else np.int64)
     rank[np.asarray(order)] = np.arange(len(ids))
-    return rank[np.asarray(encoded.indices)], ids.take(order)
+    rank[-1] = len(ids)
+    return rank[np.asarray(encoded.indices.fill_null(len(ids)))], ids.take(order)
 
 
 def break_ties(table: pa.Table, layout: Layout, names: list[str], by: str | None = None) -> NDArray[np.int64]:
@@ -110,7 +111,7 @@ def break_ties(table: pa.Table, layout: Layout, names: list[str], by: str | None
     group = np.cumsum(~tied)[member]
     rows = layout.order[member]
     subset = table.take(pa.array(rows))
-    keys: list[NDArray[np.generic]] = [group]
+    keys: list[NDArray[Any]] = [group]
     for name in ([by] if by is not None else []) + [n for n in names if n != by]:
         keys.append(ranks(subset[name]))
     order = layout.order.copy()

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from tsynth.data import frames
 from tsynth.data.arrow_types import is_text, plain
 from tsynth.data.casting import fit_to_schema
+from tsynth.data.checks import check_static, checked_infinities, checked_keys, refuse_repeats, require_rows
 from tsynth.data.entity_tables import join_entities, read_entities
 from tsynth.data.files import read_file
 from tsynth.data.infer import infer
@@ -56,8 +57,8 @@ def read(
     Parameters
     ----------
     source : path, frame or list of these
-        Parquet (a file or a folder of parts), CSV or TSV (plain or compressed), or a pandas, polars or pyarrow frame. Of
-        a list, sources with the same columns are stacked, others merged on entity and time.
+        Parquet (a file or a folder of parts), CSV or TSV (plain or compressed), or a pandas, polars or
+        pyarrow frame. Of a list, sources with the same columns are stacked, others merged on entity and time.
     entities : path or frame, optional
         A table with one row an entity; all of its entities are kept, also those without rows.
     entity : str, optional
@@ -110,7 +111,7 @@ def read(
         null_values=tuple(null_values), time=times, time_zone=time_zone, text=_as_text(schema),
     )  # fmt: skip
     table, origin, notes = read_table(source, options, entity=entity, time=times)
-    _require_rows(table)
+    require_rows(table)
     for what, name in [("entity", entity), *(("time", t) for t in times)]:
         if name is not None and name not in table.column_names:
             raise DataError(
@@ -131,7 +132,7 @@ def read(
     when = times[0] if times else None
     if time_zone is not None and when is not None:
         table = _localised(table, when, time_zone, notes)
-    table, dropped = _checked_keys(table, entity, when, null_entity)
+    table, dropped = checked_keys(table, entity, when, null_entity)
     notes += dropped
     extra = None
     if entities is not None:
@@ -214,19 +215,19 @@ def build(
         Where the rows of each entity stand, if already known.
     """
     kept = list(notes)
-    _require_rows(table)
+    require_rows(table)
     fitted, more = fit_to_schema(table, schema)
     kept += more
     if fitted is not table:
         table = fitted
         layout = layout if not more else None
     if layout is None:
-        table, more = _checked_keys(table, schema.entity, schema.time, null_entity)
+        table, more = checked_keys(table, schema.entity, schema.time, null_entity)
         kept += more
         layout = lay_out(table, schema.entity, schema.time)
-    table, more = _checked_infinities(table, schema, layout)
+    table, more = checked_infinities(table, schema, layout)
     kept += more
-    _refuse_repeats(table, schema, layout)
+    refuse_repeats(table, schema, layout)
     rank = schema.role("order")
     names = [c.name for c in schema.row_columns if c.name not in (schema.entity, schema.time)]
     ordered = (
@@ -247,7 +248,7 @@ def build(
         table = table.take(pa.array(ordered))
     dynamic = [c.name for c in schema.row_columns if not c.static and c.role != "entity"]
     static = [c.name for c in schema.row_columns if c.static and c.role != "entity"]
-    _check_static(table, static, layout)
+    check_static(table, static, layout)
     first = pa.array(np.minimum(layout.offsets[:-1], table.num_rows - 1))
     owners: dict[str, Any] = {schema.entity: layout.entities} if schema.entity is not None else {}
     owners |= {name: table[name].take(first) for name in static}
@@ -276,11 +277,6 @@ def _as_text(schema: Schema | None) -> tuple[str, ...]:
         if schema is None
         else tuple(c.name for c in schema if c.dtype in ("string", "large_string") and c.role != "time")
     )
-
-
-def _require_rows(table: pa.Table) -> None:
-    if table.num_columns == 0 or table.num_rows == 0:
-        raise DataError("there are no rows", fix="hand in at least one row")
 
 
 def _dates_in_text(table: pa.Table, options: TextOptions) -> tuple[pa.Table, list[Note]]:
@@ -329,95 +325,8 @@ def _localised(table: pa.Table, time: str, zone: str, notes: list[Note]) -> pa.T
     return table.set_column(table.column_names.index(time), time, column)
 
 
-def _checked_keys(
-    table: pa.Table, entity: str | None, time: str | None, null_entity: str
-) -> tuple[pa.Table, list[Note]]:
-    notes: list[Note] = []
-    if null_entity not in ("error", "drop"):
-        raise UsageError(f"null_entity is {null_entity!r}", fix='use "error" or "drop"')
-    if entity is not None and table[entity].null_count:
-        count = table[entity].null_count
-        missing = pc.is_null(table[entity])
-        if null_entity == "error":
-            raise DataError(
-                f"{count:,} of {table.num_rows:,} rows have no entity (first in row {pc.index(missing, True).as_py()})",
-                column=entity, row=pc.index(missing, True).as_py(), fix='leave them out with null_entity="drop" (--null-entity drop)',
-            )  # fmt: skip
-        table = table.filter(pc.invert(missing))
-        _require_rows(table)
-        notes.append(
-            Note("null_entity_dropped", f"{count:,} rows without an entity ({entity}) were left out", entity)
-        )
-    if time is not None and table[time].null_count:
-        missing = pc.is_null(table[time])
-        row = pc.index(missing, True).as_py()
-        raise DataError(
-            f"{table[time].null_count:,} of {table.num_rows:,} rows have no time (first in row {row})", column=time, row=row,
-            entity=table[entity][row].as_py() if entity is not None else None, fix="fill or remove them",
-        )  # fmt: skip
-    return table, notes
-
-
-def _checked_infinities(table: pa.Table, schema: Schema, layout: Layout) -> tuple[pa.Table, list[Note]]:
-    notes: list[Note] = []
-    for column in schema.row_columns:
-        if column.name not in table.column_names or not pa.types.is_floating(
-            table.schema.field(column.name).type
-        ):
-            continue
-        values = table[column.name]
-        infinite = pc.is_inf(values)
-        count = pc.sum(infinite).as_py() or 0
-        if not count:
-            continue
-        row = pc.index(infinite, True).as_py()
-        if column.inf == "error" or column.role in ("time", "entity"):
-            sign = "inf" if values[row].as_py() > 0 else "-inf"
-            owner = table[schema.entity][row].as_py() if schema.entity is not None else None
-            where = f"entity {owner} has" if schema.entity is not None else "there is"
-            raise DataError(
-                f"{where} {sign} in row {row} ({count:,} in all)", column=column.name, entity=owner, row=row,
-                fix='set inf="null" in the schema or remove the rows',
-            )  # fmt: skip
-        clean = pc.if_else(infinite, pa.scalar(None, values.type), values)
-        table = table.set_column(table.column_names.index(column.name), column.name, clean)
-        notes.append(
-            Note("infinite_to_null", f"{column.name}: {count:,} infinite values are null now", column.name)
-        )
-    return table, notes
-
-
-def _refuse_repeats(table: pa.Table, schema: Schema, layout: Layout) -> None:
-    if schema.frequency is None or schema.time is None or not layout.tied.any():
-        return
-    place = int(np.argmax(layout.tied))
-    row = int(layout.order[place])
-    time = table[schema.time][row].as_py()
-    owner = table[schema.entity][row].as_py() if schema.entity is not None else None
-    whose = f" of entity {owner}" if schema.entity is not None else ""
-    raise DataError(
-        f"a regular series (frequency {schema.frequency}){whose} has {time} twice, again in row {row}", column=schema.time,
-        entity=owner, row=row, fix="remove one of them, or read the rows as events with frequency=None",
-    )  # fmt: skip
-
-
 def _grouped(layout: Layout) -> bool:
     return bool((np.diff(layout.order) == 1).all())
-
-
-def _check_static(table: pa.Table, names: list[str], layout: Layout) -> None:
-    from tsynth.data.arrow_types import ranks
-
-    for name in names:
-        values = ranks(table[name])
-        changes = (values[1:] != values[:-1]) & ~layout.first[1:]
-        if changes.any():
-            place = int(np.argmax(changes)) + 1
-            owner = layout.entities[int(np.searchsorted(layout.offsets, place, side="right")) - 1].as_py()
-            raise DataError(
-                f"is static in the schema, but entity {owner} has {table[name][place - 1].as_py()!r} and then {table[name][place].as_py()!r}",
-                column=name, entity=owner, fix="set static=False in the schema or correct the rows",
-            )  # fmt: skip
 
 
 def _with_nullable(schema: Schema, owners: pa.Table) -> Schema:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
 
 from tsynth.data.facts import Facts
-from tsynth.data.schema import Column
+from tsynth.data.schema import Column, Role
+from tsynth.data.text_dates import words
 
 __all__ = ["assign_roles"]
 
@@ -25,8 +27,22 @@ EVENT = frozenset(
     "status event death dead died deceased failure censored censoring cens delta outcome transplant".split()
 )
 OUTCOME = frozenset("death dead died mortality outcome survived readmission readmitted".split())
-MARKS = ("mark", "event", "activity", "action", "code", "type", "state", "status", "category", "kind", "operation", "parameter",
-         "variable", "item")  # fmt: skip
+MARKS = (
+    "mark",
+    "event",
+    "activity",
+    "action",
+    "code",
+    "type",
+    "state",
+    "status",
+    "category",
+    "kind",
+    "operation",
+    "parameter",
+    "variable",
+    "item",
+)
 """Words for what happened, the most telling first."""
 
 MEANINGS = {
@@ -51,124 +67,128 @@ def assign_roles(
     regular : bool
         Whether sequences are regular; then there are no marks.
     """
-    roles: dict[str, tuple[str, str]] = {c.name: (c.role, "") for c in columns if c.role != "value"}
-    by_name = {c.name: c for c in columns}
-    for name, role in given.items():
-        roles[name] = (role, "role given")
-    taken = {role for role, _ in roles.values()}
-    free = [c for c in columns if c.name not in roles]
+    casting = _Casting(columns, facts, given)
+    casting.labels()
+    casting.intervals()
+    casting.followup()
+    casting.arms()
+    casting.pointers()
+    if not regular:
+        casting.mark()
+    return casting.done(), casting.meanings()
 
-    def give(column: Column, role: str, why: str) -> None:
-        roles[column.name] = (role, why)
-        taken.add(role)
 
-    def words(column: Column) -> frozenset[str]:
-        return facts[column.name].words if column.name in facts else frozenset(_words(column.name))
+class _Casting:
+    """Roles given out one after the other, each column and each role but once."""
 
-    for column in free:
+    def __init__(self, columns: list[Column], facts: Mapping[str, Facts], given: Mapping[str, str]) -> None:
+        self.columns, self.facts = columns, facts
+        self.roles: dict[str, tuple[str, str]] = {c.name: (c.role, "") for c in columns if c.role != "value"}
+        self.roles |= {name: (role, "role given") for name, role in given.items()}
+
+    def free(self) -> list[Column]:
+        return [column for column in self.columns if column.name not in self.roles]
+
+    def taken(self, role: str) -> bool:
+        return any(role == held for held, _ in self.roles.values())
+
+    def holder(self, role: str) -> str | None:
+        return next((name for name, (held, _) in self.roles.items() if held == role), None)
+
+    def labels(self) -> None:
+        for column in self.free():
+            if _levels(column) == 2 and _named(column, LABEL):
+                self.roles[column.name] = ("label", "named as a label, two levels")
+
+    def intervals(self) -> None:
+        """Start and stop of a row's interval."""
+        moving = {
+            c.name.lower(): c for c in self.free() if c.kind in ("continuous", "count") and not c.static
+        }
+        for begin, end in (("start", "stop"), ("tstart", "tstop"), ("start", "end"), ("begin", "end")):
+            if begin in moving and end in moving and not self.taken("start"):
+                self.roles[moving[begin].name] = ("start", "start of the row's interval")
+                self.roles[moving[end].name] = ("stop", "end of the row's interval")
+
+    def followup(self) -> None:
+        """Time to the end and what ended it; an outcome where there is no time to the end."""
+        time = self.holder("time")
         if (
-            column.discrete
-            and column.levels is not None
-            and words(column) & LABEL
-            and len(column.levels) == 2
-            or (column.kind == "boolean" and words(column) & LABEL)
+            time is not None
+            and time in self.facts
+            and self.facts[time].numeric
+            and not self.taken("followup")
         ):
-            give(column, "label", "named as a label, two levels")
-    _survival(free, facts, roles, taken, words, give)
-    for column in free:
-        levels = len(column.levels or ())
-        if column.name not in roles and column.static and column.discrete and 2 <= levels <= 12:
-            if words(column) & ARM and "arm" not in taken:
-                give(column, "arm", "named as a treatment, one value an entity")
-            elif words(column) & GROUP and "group" not in taken:
-                give(column, "group", "named as a group, one value an entity")
-    for column in free:
-        if column.name not in roles and column.kind == "identifier" and column.name in facts:
-            role = _pointer(column, facts[column.name], "order" in taken)
-            if role:
-                give(column, *role)
-    if "mark" not in taken and not regular:
-        found = [
-            c
-            for c in free
-            if c.name not in roles and not c.static and c.discrete and c.levels and len(c.levels) > 1
-        ]
-        if "start" in taken and "stop" in taken:
-            found = [c for c in found if not words(c) & EVENT]
-        ranked = [
-            (MARKS.index(w), i)
-            for i, c in enumerate(found)
-            for w in words(c)
-            if w in MARKS and not _place(c, words(c))
-        ]
-        if ranked:
-            give(found[min(ranked)[1]], "mark", "names what happens, varies inside an entity")
-    event = next((n for n, (role, _) in roles.items() if role == "event"), None)
-    meanings = {}
-    if event is not None and event in by_name:
-        for level in by_name[event].levels or ((False, True) if by_name[event].kind == "boolean" else ()):
+            for column in self.free():
+                known = column.static and column.kind in ("continuous", "count") and column.name in self.facts
+                if known and _named(column, FOLLOWUP) and _covers(self.facts[column.name], self.facts[time]):
+                    self.roles[column.name] = ("followup", "never before the entity's last row")
+                    break
+        followed = self.taken("followup")
+        role, vocabulary = ("event", EVENT) if followed else ("outcome", OUTCOME)
+        why = "named as what ends the follow-up" if followed else "named as an outcome"
+        fit = [c for c in self.free() if c.static and 2 <= _levels(c) <= 6 and _named(c, vocabulary)]
+        if fit and not self.taken(role):
+            self.roles[fit[0].name] = (role, why)
+
+    def arms(self) -> None:
+        for role, vocabulary, why in (
+            ("arm", ARM, "named as a treatment"),
+            ("group", GROUP, "named as a group"),
+        ):
+            fit = [c for c in self.free() if c.static and 2 <= _levels(c) <= 12 and _named(c, vocabulary)]
+            if fit and not self.taken(role):
+                self.roles[fit[0].name] = (role, why)
+
+    def pointers(self) -> None:
+        """Second identities, and the number that breaks ties."""
+        for column in self.free():
+            if column.kind == "identifier" and column.name in self.facts:
+                found = _pointer(column, self.facts[column.name], self.taken("order"))
+                if found is not None:
+                    self.roles[column.name] = found
+
+    def mark(self) -> None:
+        found = [c for c in self.free() if not c.static and _levels(c) > 1 and not _place(c)]
+        if self.taken("start") and self.taken("stop"):
+            found = [c for c in found if not _named(c, EVENT)]
+        ranked = [(MARKS.index(w), i) for i, c in enumerate(found) for w in words(c.name) if w in MARKS]
+        if ranked and not self.taken("mark"):
+            self.roles[found[min(ranked)[1]].name] = ("mark", "names what happens")
+
+    def meanings(self) -> dict[str, str]:
+        """What the levels of the event mean."""
+        name = self.holder("event")
+        column = next((c for c in self.columns if c.name == name), None)
+        if column is None:
+            return {}
+        out = {}
+        for level in column.levels or ((False, True) if column.kind == "boolean" else ()):
             key = str(int(level)) if isinstance(level, float) and level == int(level) else str(level)
-            meanings[str(level)] = MEANINGS.get(key.lower(), key)
-    out = []
-    for column in columns:
-        role, why = roles.get(column.name, ("value", ""))
-        reason = "; ".join(part for part in (column.reason, why) if part)
-        out.append(replace(column, role=role, reason=reason))  # type: ignore[arg-type]
-    return out, meanings
+            out[str(level)] = MEANINGS.get(key.lower(), key)
+        return out
+
+    def done(self) -> list[Column]:
+        out = []
+        for column in self.columns:
+            role, why = self.roles.get(column.name, ("value", ""))
+            reason = "; ".join(part for part in (column.reason, why) if part)
+            out.append(replace(column, role=cast(Role, role), reason=reason))
+        return out
 
 
-def _words(name: str) -> list[str]:
-    from tsynth.data.text_dates import words
-
-    return words(name)
+def _named(column: Column, vocabulary: frozenset[str]) -> bool:
+    return not vocabulary.isdisjoint(words(column.name))
 
 
-def _place(column: Column, found: frozenset[str]) -> bool:
-    """Whether "state" may be a place: many text levels of two letters."""
-    return (
-        "state" in found
-        and bool(column.levels)
-        and all(isinstance(v, str) and len(v) == 2 for v in column.levels or ())
-    )
+def _levels(column: Column) -> int:
+    return 2 if column.kind == "boolean" else len(column.levels or ())
 
 
-def _survival(free, facts, roles, taken, words, give) -> None:  # type: ignore[no-untyped-def]
-    """Roles followup and event, start and stop."""
-    numeric = [c for c in free if c.kind in ("continuous", "count") and c.name not in roles]
-    names = {c.name.lower(): c for c in numeric if not c.static}
-    for begin, end in (("start", "stop"), ("tstart", "tstop"), ("start", "end"), ("begin", "end")):
-        if begin in names and end in names and "start" not in taken:
-            give(names[begin], "start", "start of the row's interval")
-            give(names[end], "stop", "end of the row's interval")
-    time = next((n for n, (role, _) in roles.items() if role == "time"), None)
-    if "followup" not in taken and time in facts and facts[time].numeric:
-        for column in numeric:
-            if (
-                column.static
-                and column.name in facts
-                and words(column) & FOLLOWUP
-                and _covers(facts[column.name], facts[time])
-            ):
-                give(column, "followup", "one value an entity, never before its last row")
-                break
-    role = "event" if "followup" in taken else "outcome"
-    vocabulary = EVENT if role == "event" else OUTCOME
-    if role not in taken:
-        for column in free:
-            levels = 2 if column.kind == "boolean" else len(column.levels or ())
-            if (
-                column.name not in roles
-                and column.static
-                and column.discrete
-                and 2 <= levels <= 6
-                and words(column) & vocabulary
-            ):
-                give(
-                    column,
-                    role,
-                    "named as what ends the follow-up" if role == "event" else "named as an outcome",
-                )
-                break
+def _place(column: Column) -> bool:
+    """Whether "state" may be a place: text levels of two letters."""
+    two = all(isinstance(v, str) and len(v) == 2 for v in column.levels or ())
+    return "state" in words(column.name) and column.levels is not None and two
 
 
 def _covers(followup: Facts, time: Facts) -> bool:

@@ -34,7 +34,10 @@ def looks_like_time(name: str) -> bool:
     return any(w in TIME_WORDS or w.endswith(("time", "date", "datetime", "timestamp")) for w in found)
 
 
-_CLOCK = r"(?:(?:[T ]|, )\s*(?P<h>\d{1,2}):(?P<mi>\d{2})(?::(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?)?\s?(?P<ap>[AaPp]\.?[Mm]\.?)?)?"
+_CLOCK = (
+    r"(?:(?:[T ]|, )\s*(?P<h>\d{1,2}):(?P<mi>\d{2})(?::(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?)?"
+    r"\s?(?P<ap>[AaPp]\.?[Mm]\.?)?)?"
+)
 _NUMERIC = r"\A(?P<a>\d{1,4})(?P<sep>[-/.])(?P<b>\d{1,2})[-/.](?P<c>\d{1,4})\.?" + _CLOCK + r"\z"
 _DAY_NAMED = (
     r"\A(?:[A-Za-z]{3,9},? )?(?P<a>\d{1,2})(?P<sep>[-/ .]) ?(?P<b>[A-Za-z]{3,9})\.?[-/ ,.]+(?P<c>\d{2}|\d{4})"

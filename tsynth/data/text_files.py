@@ -49,7 +49,8 @@ def read_text_file(path: Path, options: TextOptions) -> tuple[pa.Table, tuple[No
     table, names, more = _without_row_numbers(table, names)
     check_names(names)
     notes += more
-    columns, decimal = {}, options.decimal
+    columns: dict[str, pa.ChunkedArray] = {}
+    decimal: str | None = options.decimal
     if decimal is None:
         decimal = decimal_evidence([c for c in table.columns if _may_have_decimals(c)])
     for name, column in zip(names, table.columns, strict=True):
@@ -185,10 +186,12 @@ def _row_error(
         next(rows)
         for number, row in enumerate(r for r in rows if r):
             if len(row) != len(names):
+                where = f"in row {number} (line {rows.line_num})"
                 return DataError(
-                    f"{path.name} has {len(names)} columns but {len(row)} fields in row {number} (line {rows.line_num})",
-                    row=number, fix="correct that line, or name the separator",
-                )  # fmt: skip
+                    f"{path.name} has {len(names)} columns but {len(row)} fields {where}",
+                    row=number,
+                    fix="correct that line, or name the separator",
+                )
     except csv.Error as other:
         error = other
     return DataError(

@@ -16,9 +16,36 @@ from tsynth.errors import DataError
 __all__ = ["NULLS", "TextOptions", "convert", "decimal_evidence"]
 
 NULLS = frozenset(
-    ["NA", "N/A", "n/a", "na", "NaN", "nan", "-nan", "NAN", "NULL", "Null", "null", "<NA>", "#N/A", "#NA", "NaT", "None", "none",
-     "nil", "-", "--", "?", ".", "missing", "MISSING", "#VALUE!", "#DIV/0!", "#NULL!"]
-)  # fmt: skip
+    [
+        "NA",
+        "N/A",
+        "n/a",
+        "na",
+        "NaN",
+        "nan",
+        "-nan",
+        "NAN",
+        "NULL",
+        "Null",
+        "null",
+        "<NA>",
+        "#N/A",
+        "#NA",
+        "NaT",
+        "None",
+        "none",
+        "nil",
+        "-",
+        "--",
+        "?",
+        ".",
+        "missing",
+        "MISSING",
+        "#VALUE!",
+        "#DIV/0!",
+        "#NULL!",
+    ]
+)
 """What stands for a missing value among numbers and times."""
 
 TEXT_NULLS = frozenset(["NA", "N/A", "NaN", "nan", "NULL", "null", "<NA>", "#N/A", "NaT"])
@@ -73,8 +100,8 @@ def convert(
 ) -> tuple[pa.ChunkedArray, list[Note]]:
     """A column of text in the type that all of its values have.
 
-    Integers with leading zeros, and integers over 64 bits, stay text. A column in which only some values are numbers or times
-    stays text as a whole, with a note where these are most.
+    Integers with leading zeros, and integers over 64 bits, stay text. A column in which only some values are
+    numbers or times stays text as a whole, with a note where these are most.
 
     Parameters
     ----------
@@ -152,11 +179,14 @@ def _as_text(
                     f"holds {value!r} in row {row}, which is no {what}", column=name, row=row,
                     fix=f"correct it, or take it as missing with null_values=[{value!r}]",
                 )  # fmt: skip
-            notes.append(Note(
-                "kept_as_text",
-                f"{name}: {share:.1%} of the values are {what}s, but row {row} holds {value!r}; kept as text as a whole "
-                f"(null_values=[{value!r}] would take it as missing)", name,
-            ))  # fmt: skip
+            notes.append(
+                Note(
+                    "kept_as_text",
+                    f"{name}: {share:.1%} of the values are {what}s, but row {row} holds none; kept as text as a "
+                    "whole (null_values would take such values as missing)",
+                    name,
+                )
+            )
     blank = TEXT_NULLS | set(options.null_values)
     if _codes_of_two(raw):
         blank = frozenset(options.null_values)
@@ -370,9 +400,11 @@ def _epoch(
         else:
             micro = pc.round(pc.multiply(column, 1e6))
             fine = "ms" if pc.all(pc.equal(pc.round(column, 3), column)).as_py() else "us"
-            made = micro.cast(pa.int64()).cast(pa.timestamp("us")).cast(pa.timestamp(fine), safe=fine == "us") if fine == "us" else (
-                pc.round(pc.multiply(column, 1e3)).cast(pa.int64()).cast(pa.timestamp("ms"))
-            )  # fmt: skip
+            made = (
+                micro.cast(pa.int64()).cast(pa.timestamp("us")).cast(pa.timestamp(fine), safe=fine == "us")
+                if fine == "us"
+                else (pc.round(pc.multiply(column, 1e3)).cast(pa.int64()).cast(pa.timestamp("ms")))
+            )
         return made, [Note("epoch", f"{name}: numbers read as time since 1970 in {unit}", name)]
     if whole and column.type == pa.int64():
         ends = pc.min_max(column)

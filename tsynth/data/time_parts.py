@@ -18,8 +18,8 @@ __all__ = ["join_parts", "part_again"]
 def join_parts(table: pa.Table, day: str, hour: str) -> tuple[pa.Table, str, dict[str, str]]:
     """One time column in place of a day and an hour.
 
-    A date and an hour (a whole number from 0 to 23, or a time of day) become a time to the second; the number of a day and
-    an hour become a number of hours.
+    A date and an hour (a whole number from 0 to 23, or a time of day) become a time to the second; the
+    number of a day and an hour become a number of hours.
 
     Returns
     -------
