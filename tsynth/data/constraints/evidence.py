@@ -31,7 +31,7 @@ SUPPORT = 0.9
 ROWS = 30
 SAMPLE = 100_000
 """Rows looked at; of larger data, whole entities are drawn until there are that many."""
-FEW = 40
+FEW = 80
 """Below that many entities, blocks of their rows stand in for entities."""
 
 R = TypeVar("R", bound=Constraint)
@@ -93,7 +93,7 @@ class Halves:
 def halve(data: Sequences, seed: int, threshold: float) -> Halves:
     """Entities in two halves by a draw from `seed`, after a sample of entities where there are many rows.
 
-    Where there are fewer than 40 entities, each is cut into blocks of rows, and these are halved alternately.
+    Where there are fewer than 80 entities, each is cut into blocks of rows, and these are halved alternately.
     """
     random = np.random.default_rng([seed, 0x4A])
     sample = data

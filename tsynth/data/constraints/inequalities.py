@@ -44,6 +44,8 @@ class Inequality(Constraint):
     by : {"difference", "clip"}
     gap : str
         Column that takes the place of the one that is put right.
+    sorts : bool
+        Whether that is the time, so that rows may change places.
     """
 
     name: ClassVar[str] = "inequality"
@@ -51,6 +53,7 @@ class Inequality(Constraint):
     moved: str = ""
     by: str = ""
     gap: str = ""
+    sorts: bool = False
 
     @property
     def reads(self) -> frozenset[str]:
@@ -58,8 +61,7 @@ class Inequality(Constraint):
 
     @property
     def changes(self) -> frozenset[str]:
-        # a time that is put right may change places
-        return frozenset({self.moved, ORDER}) if self.by == "clip" else frozenset()
+        return frozenset({self.moved, *([ORDER] if self.sorts else [])}) if self.by == "clip" else frozenset()
 
     @property
     def ready(self) -> bool:
@@ -88,7 +90,7 @@ class Inequality(Constraint):
         moved = self.moved or (large.name if large.role != "time" else small.name)
         if not self.moved and large.static != small.static and "time" not in (large.role, small.role):
             moved = small.name if small.static else large.name
-        rule = replace(self, moved=moved)
+        rule = replace(self, moved=moved, sorts=data.schema[moved].role == "time")
         null, (_, absent) = _null(data, moved), rule._bound(data, data.schema[moved])
         whole = not np.any(~null & absent) and data.schema[moved].role != "time"
         by = self.by or ("difference" if whole else "clip")
