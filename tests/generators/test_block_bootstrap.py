@@ -116,6 +116,9 @@ def test_innovations_undo_themselves() -> None:
     y = np.cumsum(noise(1, 30))
     for phi in (0.0, 0.7, 1.0):
         e = innovations(y, phi, 4)
+        if phi == 0.7:  # centred, so that they lead back to the mean
+            assert e.mean() == pytest.approx(0.3 * y.mean())
+            e += y[1] - phi * y[0] - e[1]
         back = [y[0]]
         for t in range(1, 30):
             back.append(phi * back[-1] + e[t])

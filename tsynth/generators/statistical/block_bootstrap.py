@@ -27,13 +27,14 @@ class BlockBootstrap(Generator):
     """New series from blocks of the old ones, joined so that no joint is a jump.
 
     Assumes regular numeric series whose behaviour does not change over the span: blocks of neighbouring steps are
-    drawn with replacement and joined. Each series takes the form in which a joint is harmless, by two stated
-    tests: its levels where the lag-1 autocorrelation (without its season) is at most .5, or where it is a small
-    count; its innovations ``y[t] - phi y[t-1]`` where it is more and the augmented Dickey-Fuller test rejects a
-    unit root at 5 %; its differences, of logarithms where it is positive, where the test does not. Forms other than
-    levels are summed up again from the series' own start. Series of the same calendar share their block draws,
-    and series that move together (the high and the low of a day) keep their distance. Choose another generator
-    where rows come at irregular times, or where no run of real counts may come back.
+    drawn with replacement and joined. Each series takes the form in which a joint is harmless, by its lag-1
+    autocorrelation without its season, corrected for bias: its levels where that is at most .5, or where it is a
+    small count; its differences, of logarithms where it is positive, where that is above .98, or above .9 and
+    the augmented Dickey-Fuller test does not reject a unit root at 5 %; between them its innovations
+    ``y[t] - phi y[t-1]``. Differences and innovations are summed up again, so a path goes on from where it is.
+    Series of the same calendar share their block draws, and series that move together (the high and the low of a
+    day) keep their distance. Choose another generator where rows come at irregular times, or where no run of
+    real counts may come back.
 
     Made series i is series ``i mod m`` in replicate ``i div m``, of its length, at its times, with its gaps drawn
     along with the blocks.

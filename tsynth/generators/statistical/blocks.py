@@ -47,11 +47,10 @@ def optimal_length(x: NDArray[np.float64], method: str = "stationary") -> float:
     lags = range(min(farthest, n - 1) + 1)
     covariance = np.array([deviation[k:] @ deviation[: n - k] for k in lags]) / n
     calm = np.abs(covariance) / variance < 2 * np.sqrt(np.log10(n) / n)
-    runs = (
-        np.lib.stride_tricks.sliding_window_view(calm[:farthest], quiet).all(axis=1)
-        if len(calm) > quiet
-        else []
-    )
+    if len(calm) <= quiet:
+        return 1.0
+    views: NDArray[np.bool_] = np.lib.stride_tricks.sliding_window_view(calm[:farthest], quiet)
+    runs = views.all(axis=1)
     first = int(np.argmax(runs)) if np.any(runs) else None
     m = min(farthest, len(covariance) - 1, farthest if first is None else 2 * max(first, 1))
     k = np.arange(1, m + 1)

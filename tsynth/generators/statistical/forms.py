@@ -2,8 +2,8 @@
 
 ==========  ======================  ============================================================
 level       x[t] itself             lag-1 autocorrelation up to .5, or small counts
-reverting   y[t] - phi y[t-1]       a unit root is rejected
-difference  y[t] - y[t-1]           a unit root is not rejected
+reverting   y[t] - phi y[t-1]       between
+difference  y[t] - y[t-1]           above .98, or above .9 where a unit root is not rejected
 spread      y[t] minus a leader of  the two move together: a level, or reverting
             the same calendar
 ==========  ======================  ============================================================
@@ -137,7 +137,8 @@ def choose_form(x: NDArray[np.float64], known: NDArray[np.float64], period: int,
     rho = lag_one(y - phase_means(y, period))
     if rho <= 0.5:
         return Form()
-    if unit_root(y - phase_means(y, period)):
+    phi = _unbiased(rho, len(y))
+    if phi > 0.98 or (phi > 0.9 and unit_root(y - phase_means(y, period))):
         return Form(phi=1.0, logged=positive)
     logged = positive and abs(_skewness(y)) < abs(_skewness(x))
     if not logged and positive:
@@ -162,13 +163,16 @@ def spread_form(spread: NDArray[np.float64], y: NDArray[np.float64], period: int
 
 
 def innovations(y: NDArray[np.float64], phi: float, period: int) -> NDArray[np.float64]:
-    """``y[t] - phi y[t-1]``; the first, which has no step before it, is that of a season later."""
+    """``y[t] - phi y[t-1]``; the first, which has no step before it, is that of a season later.
+
+    Where 0 < phi < 1 they are centred so that what is summed up from them returns to the mean of `y`.
+    """
     if phi == 0 or len(y) < 2:
         return y.copy()
     e = np.empty_like(y)
     e[1:] = y[1:] - phi * y[:-1]
     e[0] = e[min(period, len(y) - 1)]
-    return e
+    return e if phi == 1 else e + ((1 - phi) * y.mean() - e.mean())
 
 
 def smoothing(e: NDArray[np.float64], strength: float) -> tuple[float, float, float, NDArray[np.bool_]]:
@@ -205,4 +209,4 @@ def _skewness(x: NDArray[np.float64]) -> float:
 
 def _unbiased(rho: float, n: int) -> float:
     """Kendall's (1954) correction of a lag-1 autocorrelation for its bias -(1 + 3 rho) / n, kept below 1."""
-    return float(min(rho + (1 + 3 * rho) / n, max(rho, 0.995)))
+    return float(min(rho + (1 + 3 * rho) / n, 0.995))
