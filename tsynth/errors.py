@@ -101,7 +101,7 @@ class SchemaMismatch(ArtifactError):
 
     def __init__(self, differences: Sequence[str], *, fix: str | None = None) -> None:
         self.differences = list(differences)
-        super().__init__("the schema differs:\n  " + "\n  ".join(self.differences) + "\n", fix=fix)
+        super().__init__("the schema differs:\n  " + "\n  ".join(self.differences), fix=fix)
 
 
 class ResourceError(TsynthError):

@@ -126,6 +126,18 @@ def test_header_only(tmp_path):
         read(path)
 
 
+def test_ends_of_lines(table):
+    for end in ("\n", "\r\n", "\r"):
+        assert table(f"a,b{end}1,2{end}3,4{end}").table.to_pydict() == {"a": [1, 3], "b": [2, 4]}
+    assert table('"a\nb",c\n1,2\n').table.to_pydict() == {"a\nb": [1], "c": [2]}
+
+
+def test_separators_at_the_end_of_lines(table):
+    found = table("a,b,\n1,2,\n3,4,\n")
+    assert found.table.to_pydict() == {"a": [1, 3], "b": [2, 4]}
+    assert codes(found) == ["nameless"]
+
+
 # -- numbers
 
 

@@ -8,6 +8,7 @@ import io
 import re
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
@@ -37,16 +38,19 @@ def read_text_file(path: Path, options: TextOptions) -> tuple[pa.Table, tuple[No
     if hint := re.match(rb"sep=(.)\r?\n", data):
         separator, data = separator or hint[1].decode(), data[hint.end() :]
     data = data.lstrip(b"\r\n")
+    if b"\n" not in data:
+        data = data.replace(b"\r", b"\n")
     if not data.strip():
         raise DataError(f"{path.name} holds nothing", fix="write it anew")
     sample = data[:_SAMPLE].decode(errors="ignore")
     quote = options.quote or _quote(sample)
     separator = separator or _separator(sample, quote)
-    names = next(csv.reader(io.StringIO(sample), delimiter=separator, quotechar=quote))
+    reader = csv.reader(io.StringIO(sample), delimiter=separator, quotechar=quote)
+    names = next(reader)
     _check_header(path, names, sample, separator, quote)
     names = [re.sub(r"\A'(?='*[=+\-@])", "", name.strip()) for name in names]
-    table = _texts(path, data, names, separator, quote)
-    table, names, more = _without_row_numbers(table, names)
+    table = _texts(path, data, names, separator, quote, reader.line_num)
+    table, names, more = _without_nameless(table, names)
     check_names(names)
     notes += more
     columns: dict[str, pa.ChunkedArray] = {}
@@ -154,13 +158,15 @@ def _check_header(path: Path, names: list[str], sample: str, separator: str, quo
     )
 
 
-def _texts(path: Path, data: bytes, names: list[str], separator: str, quote: str) -> pa.Table:
+def _texts(
+    path: Path, data: bytes, names: list[str], separator: str, quote: str, header_lines: int
+) -> pa.Table:
     """All columns as text; an empty field is null unless it stands in quotes."""
     places = [str(i) for i in range(len(names))]
     try:
         return pa_csv.read_csv(
             pa.py_buffer(data),
-            read_options=pa_csv.ReadOptions(column_names=places, skip_rows=1, block_size=4 << 20),
+            read_options=pa_csv.ReadOptions(column_names=places, skip_rows=header_lines, block_size=4 << 20),
             parse_options=pa_csv.ParseOptions(
                 delimiter=separator, quote_char=quote, newlines_in_values=quote.encode() in data
             ),
@@ -199,22 +205,24 @@ def _row_error(
     )
 
 
-def _without_row_numbers(table: pa.Table, names: list[str]) -> tuple[pa.Table, list[str], list[Note]]:
-    """Without a nameless first column that only numbers the rows, as pandas writes it."""
-    if not names or names[0] or len(names) < 2 or table.num_rows == 0:
-        return table, names, []
+def _without_nameless(table: pa.Table, names: list[str]) -> tuple[pa.Table, list[str], list[Note]]:
+    """Without nameless columns that hold nothing, and without a nameless first one that only numbers the rows."""
+    notes = []
+    empty = [i for i, name in enumerate(names) if not name and table.column(i).null_count == table.num_rows]
+    if empty and len(empty) < len(names):
+        kept = [i for i in range(len(names)) if i not in empty]
+        table, names = table.select(kept), [names[i] for i in kept]
+        notes.append(Note("nameless", "a column without name and without values was left out"))
+    if names[0] or len(names) < 2 or table.num_rows == 0:
+        return table, names, notes
     try:
-        numbers = table.column(0).cast(pa.int64())
+        numbers = np.asarray(table.column(0).cast(pa.int64()))
     except pa.ArrowInvalid:
-        return table, names, []
-    first = numbers[0].as_py()
-    if (
-        first not in (0, 1)
-        or not pc.all(pc.equal(numbers, pa.array(range(first, first + table.num_rows)))).as_py()
-    ):
-        return table, names, []
-    note = Note("row_numbers", "the first column has no name and only numbers the rows; left out")
-    return table.remove_column(0), names[1:], [note]
+        return table, names, notes
+    if numbers[0] not in (0, 1) or (numbers != np.arange(len(numbers)) + numbers[0]).any():
+        return table, names, notes
+    notes.append(Note("row_numbers", "the first column has no name and only numbers the rows; left out"))
+    return table.remove_column(0), names[1:], notes
 
 
 def _may_have_decimals(column: pa.ChunkedArray) -> bool:
