@@ -34,18 +34,17 @@ def accounts(n=300, seed=0):
     """Accounts with codes of a Markov chain, gaps by code, amounts by code with memory, and a static region."""
     rng = np.random.default_rng(seed)
     lengths = 1 + rng.poisson(12, n)
-    total = int(lengths.sum())
-    code = np.empty(total, np.int64)
-    memory = np.empty(total)
-    row = 0
-    for length in lengths:
-        state, level = 0, rng.normal()
-        for _ in range(length):
-            state = int(rng.choice(4, p=STEP[state]))
-            level = 0.8 * level + 0.6 * rng.normal()
-            code[row], memory[row] = state, level
-            row += 1
+    steps, state, level = STEP.cumsum(axis=1), np.zeros(n, np.int64), rng.normal(size=n)
+    codes, memories = [], []
+    for _ in range(int(lengths.max())):
+        state = (rng.uniform(size=(n, 1)) > steps[state]).sum(axis=1)
+        level = 0.8 * level + 0.6 * rng.normal(size=n)
+        codes.append(state)
+        memories.append(level)
     entity = np.repeat(np.arange(n), lengths)
+    total = len(entity)
+    kept = np.arange(len(codes)) < lengths[:, None]
+    code, memory = np.array(codes).T[kept], np.array(memories).T[kept]
     gap = rng.exponential(np.array([1.0, 5.0, 2.0, 8.0])[code])
     start = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     clock = np.cumsum(gap)

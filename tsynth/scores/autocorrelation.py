@@ -106,9 +106,9 @@ def _numeric(
 
 
 def _part(name: str, what: str, tables: tuple[Counts, ...]) -> Part:
-    def gap(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-        apart = np.abs(_memory(what, first) - _memory(what, second)).mean()
-        return float(apart if what == "same" else apart / 2)
+    def gap(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+        apart: NDArray[np.float64] = np.abs(_memory(what, first) - _memory(what, second)).mean(axis=-1)
+        return apart if what == "same" else apart / 2
 
     label = name if what != "size" else f"size of {name}"
     return Part(label, tables, gap, partial(_say, name, what), extra={"what": what, "column": name})
@@ -144,9 +144,9 @@ def _moments(data: Sequences, values: NDArray[np.float64], lags: int) -> Counts:
 def _memory(what: str, totals: NDArray[np.float64]) -> NDArray[np.float64]:
     """Correlation, or share of equal rows, at each lag; 0 where nothing varies."""
     if what == "same":
-        n, same = totals.reshape(-1, 2).T
+        n, same = np.moveaxis(totals.reshape(*totals.shape[:-1], -1, 2), -1, 0)
         return same / np.maximum(n, 1)
-    n, x, y, xy, xx, yy = totals.reshape(-1, MOMENTS).T
+    n, x, y, xy, xx, yy = np.moveaxis(totals.reshape(*totals.shape[:-1], -1, MOMENTS), -1, 0)
     n = np.maximum(n, 1)
     spread = np.maximum(xx / n - (x / n) ** 2, 0) * np.maximum(yy / n - (y / n) ** 2, 0)
     known = spread > 1e-12

@@ -131,8 +131,26 @@ class Score:
         reference_weights: NDArray[np.float64],
         candidate_weights: NDArray[np.float64],
     ) -> float:
-        """The gap under weights of the entities, (entities of reference,) and (entities of candidate,)."""
+        """The gap under weights of the entities, (entities of reference,) and (entities of candidate,).
+
+        It may fall below 0 by chance; it is then shown as 0, while the interval is made from the signed number.
+        """
         raise NotImplementedError
+
+    def values(
+        self,
+        prepared: Any,
+        reference_weights: NDArray[np.float64],
+        candidate_weights: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """The gap under many weights, (B, entities of reference) and (B, entities of candidate), as (B,).
+
+        A score that can do this faster than one by one does so.
+        """
+        import numpy as np
+
+        pairs = zip(reference_weights, candidate_weights, strict=True)
+        return np.array([self.value(prepared, reference, candidate) for reference, candidate in pairs])
 
     def details(self, prepared: Any) -> list[Detail]:
         """Parts of the gap, worst first, with sentences; their floors are filled in by the harness by label."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClassifierEntities", "ClassifierRows"]
 
-FOLDS, ENTITIES, ROWS = 3, 2_000, 10_000
+FOLDS, ENTITIES, ROWS = 3, 2_000, 6_000
 TOLD, LEAST = 8, 0.005
 
 
@@ -53,9 +53,8 @@ class _Classifier(Score):
         reference_weights: NDArray[np.float64],
         candidate_weights: NDArray[np.float64],
     ) -> float:
-        """Twice the AUC's excess over .5, the mean of the trials; 0 where the judge does worse than guessing."""
-        gaps = [2 * t.auc(reference_weights, candidate_weights) - 1 for t in prepared.trials]
-        return float(np.mean(np.maximum(gaps, 0)))
+        """Twice the AUC's excess over .5, the mean of the trials; below 0 where the judge is worse than guessing."""
+        return float(np.mean([2 * t.auc(reference_weights, candidate_weights) - 1 for t in prepared.trials]))
 
     def details(self, prepared: _Judged) -> list[Detail]:
         """The features without which the last judge loses most, with the medians of both sides."""
@@ -151,7 +150,7 @@ class ClassifierRows(_Classifier):
     """How well gradient boosting tells synthetic from real rows, ``2 AUC - 1``, lone and with the rows before them.
 
     The mean of two judges: one sees a row alone with its calendar, one also how long ago the row before was and what
-    the two rows before held. Three folds with whole entities apart; at most 10,000 rows a side, of whole entities.
+    the two rows before held. Three folds with whole entities apart; at most 6,000 rows a side.
 
     References
     ----------

@@ -227,12 +227,12 @@ class Nearest(Score):
     def value(
         self, prepared: _Near, reference_weights: NDArray[np.float64], candidate_weights: NDArray[np.float64]
     ) -> float:
-        """The excess over chance, not below 0."""
+        """The excess over chance, below 0 where fewer than by chance lie nearest to train."""
         weights = candidate_weights[prepared.picked]
         if weights.sum() <= 0:
             return 0.0
         excess = float(np.average(prepared.nearer, weights=weights)) - prepared.chance
-        return max(0.0, excess / (1 - prepared.chance))
+        return excess / (1 - prepared.chance)
 
     def details(self, prepared: _Near) -> list[Detail]:
         """One sentence."""

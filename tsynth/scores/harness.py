@@ -211,16 +211,15 @@ def _ask(
         return _silent(blank, str(reason))
     if not all(np.isfinite(a.value) for a in asked):
         return _silent(blank, "the data give no number")
-    floor, copied = _mean([a.floor for a in asked]), _mean([a.copied for a in asked])
-    value = float(np.mean([a.value for a in asked]))
+    value, floor, copied = (_mean([getattr(a, key) for a in asked]) for key in ("value", "floor", "copied"))
     interval, by = None, ""
-    if floor is not None and score.interval_by != "none":
-        interval, by = _interval(score, asked, others, train, seed, value - floor)
+    if value is not None and floor is not None and score.interval_by != "none":
+        interval, by = _interval(score, asked, others, seed, value - floor)
     result = replace(
         blank,
-        value=value,
-        floor=floor,
-        copied=copied,
+        value=_shown(value),
+        floor=_shown(floor),
+        copied=_shown(copied),
         interval=interval,
         interval_by=by,
         details=tuple(asked[0].details()[:MOST_DETAILS]),
@@ -231,6 +230,11 @@ def _ask(
 
 def _silent(blank: Result, reason: str) -> Result:
     return replace(blank, status="cannot say", reason=reason, verdict=f"Cannot say: {reason}.")
+
+
+def _shown(value: float | None) -> float | None:
+    """A gap as it is shown: not below 0, where the candidate did better than could be asked of it."""
+    return None if value is None else max(0.0, value)
 
 
 def _mean(values: list[float | None]) -> float | None:
@@ -271,18 +275,19 @@ class _Answers:
         floors = {} if self.control is None else {d.label: d.value for d in self.score.details(self.control)}
         return [replace(d, floor=floors.get(d.label, d.floor)) for d in self.score.details(self.synthetic)]
 
-    def difference(self, holdout: NDArray[np.float64], synthetic: NDArray[np.float64]) -> float:
-        """Value - floor under weights of all entities of a side."""
-        reference = holdout[self.halving.reference]
-        value = self.score.value(self.synthetic, reference, synthetic[self.halving.synthetic])
-        return float(value - self.score.value(self.control, reference, holdout[self.halving.control]))
+    def differences(
+        self, holdout: NDArray[np.float64], synthetic: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Value - floor under weights of all entities of a side, (B, entities) each."""
+        reference = holdout[:, self.halving.reference]
+        value = self.score.values(self.synthetic, reference, synthetic[:, self.halving.synthetic])
+        return value - self.score.values(self.control, reference, holdout[:, self.halving.control])
 
 
 def _interval(
     score: Score,
     asked: list[_Answers],
     others: dict[str, Sequences],
-    train: Sequences,
     seed: int,
     excess: float,
 ) -> tuple[tuple[float, float] | None, str]:
@@ -292,19 +297,12 @@ def _interval(
         spread = 2 * float(np.std([a.value - (a.floor or 0) for a in asked], ddof=1))
         return (excess - spread, excess + spread), f"twice the spread over {len(asked)} halvings"
     weights = [_weights(others["holdout"], "holdout", seed), _weights(others["synthetic"], "synthetic", seed)]
-    draws = [
-        np.mean([a.difference(weights[0](b), weights[1](b)) for a in asked]) for b in range(REWEIGHTINGS)
-    ]
-    around = np.array(draws) - np.mean(draws)
+    draws = np.mean([a.differences(*weights) for a in asked], axis=0)
+    around = draws - draws.mean()
     low, high = np.quantile(around, [0.025, 0.975])
     return (float(excess + low), float(excess + high)), f"entity bootstrap, {REWEIGHTINGS} reweightings"
 
 
-def _weights(data: Sequences, who: str, seed: int) -> Callable[[int], NDArray[np.float64]]:
-    drawn = (
-        Streams(seed, ("bootstrap", who), range(data.n_entities))
-        .poisson(1.0, REWEIGHTINGS)
-        .T.astype(np.float64)
-    )
-    drawn = np.ascontiguousarray(drawn)
-    return lambda b: drawn[b]
+def _weights(data: Sequences, who: str, seed: int) -> NDArray[np.float64]:
+    drawn = Streams(seed, ("bootstrap", who), range(data.n_entities)).poisson(1.0, REWEIGHTINGS)
+    return np.ascontiguousarray(drawn.T, dtype=np.float64)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Trial", "fitted", "try_apart"]
 
-ROUNDS, LEAVES = 60, 15
+ROUNDS, LEAVES, BINS = 60, 15, 63
 SHUFFLED = 2_000
 
 
@@ -36,6 +36,7 @@ def fitted(
         max_iter=ROUNDS // 2 if many else ROUNDS,
         learning_rate=0.1,
         max_leaf_nodes=LEAVES,
+        max_bins=BINS,
         min_samples_leaf=int(np.clip(len(target) // 50, 2, 20)),
         early_stopping=False,
         random_state=int(streams.key % np.uint64(2**31)),

@@ -68,15 +68,9 @@ class Pairs(PartsScore):
             sides.append((data, rows, {c.name: ruler.coarse(data, c.name) for c in columns}))
         return [_part(a, b, sides) for a, b in pairs]
 
-    def value(
-        self,
-        prepared: Prepared,
-        reference_weights: NDArray[np.float64],
-        candidate_weights: NDArray[np.float64],
-    ) -> float:
+    def mean(self, gaps: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Root mean square over the pairs, so that one bad pair among many is seen."""
-        gaps = [p.gap(reference_weights, candidate_weights) for p in prepared.parts]
-        return float(np.sqrt(np.mean(np.square(gaps))))
+        return np.sqrt(np.mean(np.square(gaps), axis=0))
 
     def curve(self, prepared: Prepared) -> dict[str, Any]:
         """The gap of every pair as a matrix."""
@@ -89,9 +83,9 @@ class Pairs(PartsScore):
 
 
 def dependence(joint: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A table of totals as shares, less the product of its margins."""
-    joint = joint / max(joint.sum(), 1e-300)
-    return joint - joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
+    """Tables of totals (the last two axes) as shares, less the product of their margins."""
+    joint = joint / np.maximum(joint.sum(axis=(-2, -1), keepdims=True), 1e-300)
+    return joint - joint.sum(axis=-1, keepdims=True) * joint.sum(axis=-2, keepdims=True)
 
 
 def _part(a: Column, b: Column, sides: list[Any]) -> Part:
@@ -108,8 +102,10 @@ def _part(a: Column, b: Column, sides: list[Any]) -> Part:
         who = np.arange(data.n_entities) if static else entity
         tables.append(Counts(who, at[0] * shape[1] + at[1], data.n_entities, shape[0] * shape[1]))
 
-    def gap(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-        return float(np.abs(dependence(first.reshape(shape)) - dependence(second.reshape(shape))).sum() / 2)
+    def gap(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+        tables = [dependence(t.reshape(*t.shape[:-1], *shape)) for t in (first, second)]
+        apart: NDArray[np.float64] = np.abs(tables[0] - tables[1]).sum(axis=(-2, -1)) / 2
+        return apart
 
     say = partial(_say, a, b, names, tables[0].entities().reshape(shape), "entities" if static else "rows")
     return Part(f"{a.name} and {b.name}", tuple(tables), gap, say, extra={"pair": (a.name, b.name)})

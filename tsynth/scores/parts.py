@@ -34,7 +34,7 @@ class Part:
     counts : (Counts, Counts)
         Of reference and candidate.
     distance : callable
-        ``(reference totals, candidate totals) -> gap``.
+        ``(reference totals, candidate totals) -> gap``, over the last axis.
     sentence : callable
         ``(reference totals, candidate totals) -> str``.
     weight : float
@@ -45,7 +45,7 @@ class Part:
 
     label: str
     counts: tuple[Counts, ...]
-    distance: Callable[[NDArray[np.float64], NDArray[np.float64]], float]
+    distance: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
     sentence: Callable[[NDArray[np.float64], NDArray[np.float64]], str]
     weight: float = 1.0
     extra: dict[str, Any] = field(default_factory=dict)
@@ -60,16 +60,14 @@ class Part:
         """Counts of the other side."""
         return self.counts[1]
 
-    def gap(
-        self, reference: NDArray[np.float64] | None = None, candidate: NDArray[np.float64] | None = None
-    ) -> float:
-        """The distance under weights of the entities."""
-        return self.distance(self.reference.total(reference), self.candidate.total(candidate))
+    def gap(self) -> float:
+        """The distance where all entities count alike."""
+        return float(self.distance(self.reference.total(), self.candidate.total()))
 
     def detail(self) -> Detail:
         """This part in words."""
         a, b = self.reference.total(), self.candidate.total()
-        gap = self.distance(a, b)
+        gap = float(self.distance(a, b))
         return Detail(self.label, gap, None, self.sentence(a, b) if gap > 0 else "")
 
 
@@ -104,6 +102,23 @@ class PartsScore(Score):
             raise CannotSay(self.nothing())
         return Prepared(parts, measure, reference, candidate)
 
+    def mean(self, gaps: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The gaps of the parts, (parts, B), as one, (B,)."""
+        return np.average(gaps, axis=0, weights=weights)
+
+    def values(
+        self,
+        prepared: Prepared,
+        reference_weights: NDArray[np.float64],
+        candidate_weights: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """The gap under many weights at once."""
+        gaps = [
+            p.distance(p.reference.total(reference_weights), p.candidate.total(candidate_weights))
+            for p in prepared.parts
+        ]
+        return self.mean(np.array(gaps), np.array([p.weight for p in prepared.parts]))
+
     def value(
         self,
         prepared: Prepared,
@@ -111,8 +126,7 @@ class PartsScore(Score):
         candidate_weights: NDArray[np.float64],
     ) -> float:
         """Weighted mean of the gaps of the parts."""
-        gaps = [p.gap(reference_weights, candidate_weights) for p in prepared.parts]
-        return float(np.average(gaps, weights=[p.weight for p in prepared.parts]))
+        return float(self.values(prepared, reference_weights[None], candidate_weights[None])[0])
 
     def details(self, prepared: Prepared) -> list[Detail]:
         """Every part in words, worst first."""

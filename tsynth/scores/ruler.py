@@ -16,6 +16,7 @@ from scipy.special import ndtri
 
 from tsynth.data.schema import Column
 from tsynth.data.sequences import Sequences
+from tsynth.scores.weights import shares
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,21 +71,19 @@ class Grid:
         out: NDArray[np.float64] = ndtri(np.clip(self.ranks(values), 0.005, 0.995))
         return out
 
-    def distance(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-        """Gap of two totals over the cells: 1-Wasserstein on ranks, doubled, and the difference in nulls.
+    def distance(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Gap of totals over the cells (last axis): 1-Wasserstein on ranks, doubled, and the difference in nulls.
 
         0 is perfect; 1 is all values at one end that should be spread evenly, or null.
         """
-        sums = first.sum(), second.sum()
-        if not all(sums):
-            return float(any(sums))
-        null = abs(first[-1] / sums[0] - second[-1] / sums[1])
-        a, b = first[:-1], second[:-1]
-        if not a.sum() or not b.sum():
-            return float(null)
-        apart = np.abs(np.cumsum(a / a.sum() - b / b.sum()))[:-1]
-        moved = 2 * float(apart @ np.diff(self.places))
-        return float(null + (1 - max(first[-1] / sums[0], second[-1] / sums[1])) * moved)
+        full = first.sum(axis=-1) > 0, second.sum(axis=-1) > 0
+        nulls = shares(first)[..., -1], shares(second)[..., -1]
+        a, b = first[..., :-1], second[..., :-1]
+        known = (a.sum(axis=-1) > 0) & (b.sum(axis=-1) > 0)
+        apart = np.abs(np.cumsum(shares(a) - shares(b), axis=-1))[..., :-1]
+        moved = np.where(known, 2 * (apart @ np.diff(self.places)), 0.0)
+        gap = np.abs(nulls[0] - nulls[1]) + (1 - np.maximum(*nulls)) * moved
+        return np.where(full[0] & full[1], gap, np.where(full[0] != full[1], 1.0, 0.0))
 
     def widest(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, float, float]:
         """The edge where the shares of values up to it differ most, and both shares."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Task", "Utility", "task_of"]
 
-ROWS, FEWEST, CLASSES = 10_000, 40, 8
+ROWS, FEWEST, CLASSES = 5_000, 40, 6
 ENTITY_ROLES = ("outcome", "event", "followup", "stop")
 
 
@@ -86,7 +86,7 @@ class Utility(Score):
     Gradient boosting is trained on the candidate and on as many training entities, and both are tested on the
     reference. The target is the label of a row, else the outcome or event of an entity, else the next code, else the
     next value (as a normal score). The gap is the difference in R2, or twice that in AUC (one class against the
-    rest, weighted by their shares), not below 0. At most 10,000 rows a side.
+    rest, weighted by their shares). At most 5,000 rows a side.
 
     References
     ----------
@@ -132,9 +132,9 @@ class Utility(Score):
     def value(
         self, prepared: Tried, reference_weights: NDArray[np.float64], candidate_weights: NDArray[np.float64]
     ) -> float:
-        """The loss, not below 0."""
+        """The loss, below 0 where the model trained on the candidate is the better one."""
         real, made = (prepared.measure(i, reference_weights) for i in (0, 1))
-        return max(0.0, (real - made) * (2 if prepared.task.classes else 1))
+        return (real - made) * (2 if prepared.task.classes else 1)
 
     def details(self, prepared: Tried) -> list[Detail]:
         """The task with both numbers."""

@@ -55,28 +55,27 @@ class Counts:
         return made
 
     def total(self, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Weighted sum over the entities, (cells,)."""
+        """Weighted sum over the entities, (cells,); (B, cells) for weights (B, entities)."""
         weights = np.ones(self.n_entities) if weights is None else weights
-        return np.asarray(self._matrix @ weights, dtype=np.float64)
+        return np.ascontiguousarray((self._matrix @ weights.T).T, dtype=np.float64)
 
     def entities(self) -> NDArray[np.int64]:
         """Number of entities that stand in each cell, (cells,)."""
         return np.diff(self._matrix.indptr).astype(np.int64)
 
 
-def shares(totals: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
-    """Totals as shares of their sum; zeros where the sum is 0."""
-    whole = totals.sum(axis=axis, keepdims=True)
+def shares(totals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Totals as shares of the sum over their last axis; zeros where it is 0."""
+    whole = totals.sum(axis=-1, keepdims=True)
     out: NDArray[np.float64] = np.divide(totals, whole, out=np.zeros_like(totals), where=whole > 0)
     return out
 
 
-def total_variation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Half the summed difference of two rows of totals as shares; 1 where only one of them is empty."""
-    a, b = shares(first), shares(second)
-    if not a.any() or not b.any():
-        return float(a.any() != b.any())
-    return float(np.abs(a - b).sum() / 2)
+def total_variation(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Half the summed difference of totals as shares, over the last axis; 1 where only one of them is empty."""
+    full = first.sum(axis=-1) > 0, second.sum(axis=-1) > 0
+    apart = np.abs(shares(first) - shares(second)).sum(axis=-1) / 2
+    return np.where(full[0] & full[1], apart, np.where(full[0] != full[1], 1.0, 0.0))
 
 
 def auc(score: NDArray[np.float64], truth: NDArray[np.bool_], weights: NDArray[np.float64]) -> float:
