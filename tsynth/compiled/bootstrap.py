@@ -15,18 +15,24 @@ STATIONARY, MOVING, CIRCULAR = 0, 1, 2
 
 
 @compiled
-def _block(state, n, mean_length, method, period, phase):
+def _scale(mean_length):
+    """Mean of the exponential whose whole part, plus one, is geometric with mean `mean_length`."""
+    return -1.0 / math.log1p(-1.0 / mean_length) if mean_length > 1.0 else 0.0
+
+
+@compiled
+def _block(state, n, mean_length, scale, method, period, phase):
     """First place and length of a new block whose place in the season is `phase`."""
     last = n - 1
-    length = max(1, round(mean_length))
-    if method == MOVING:
-        last = max(n - length, phase)
-    elif method == STATIONARY:
-        length = 1
-        if mean_length > 1.0:  # geometric with mean `mean_length`, by inversion
-            length = 1 + int(min(exponential(state) / -math.log1p(-1.0 / mean_length), 1e15))
-    first = phase + period * integer(state, (last - phase) // period + 1)
-    return first, length
+    if method == STATIONARY:
+        length = 1 + int(min(exponential(state) * scale, 1e15))
+    else:
+        length = max(1, round(mean_length))
+        if method == MOVING:
+            last = max(n - length, phase)
+    if period == 1:
+        return integer(state, last + 1), length
+    return phase + period * integer(state, (last - phase) // period + 1), length
 
 
 @compiled
@@ -37,10 +43,10 @@ def draw_blocks(state, n, mean_length, method, period, shift, out):
     Step t has the phase (t + shift) mod period; a block starts only where the source has the phase that is due,
     and goes on from the end of the source at its first place of the same phase.
     """
-    place, left = 0, 0
+    place, left, scale = 0, 0, _scale(mean_length)
     for t in range(len(out)):
         if left == 0:
-            place, left = _block(state, n, mean_length, method, period, (t + shift) % period)
+            place, left = _block(state, n, mean_length, scale, method, period, (t + shift) % period)
         elif place + 1 < n:
             place += 1
         else:
@@ -53,19 +59,21 @@ def draw_blocks(state, n, mean_length, method, period, shift, out):
 def resample(key, first, values, mean_length, method, period, out):
     """Fill each row of `out` (paths, T) with blocks of the vector `values`; row i is path ``first + i``."""
     state = np.empty(4, np.uint64)
-    n, steps = len(values), out.shape[1]
+    n, steps, scale = len(values), out.shape[1], _scale(mean_length)
+    again = n % period
     for i in range(out.shape[0]):
         start(state, key, first + i)
         t = 0
         while t < steps:
-            place, left = _block(state, n, mean_length, method, period, t % period)
+            phase = 0 if period == 1 else t % period
+            place, left = _block(state, n, mean_length, scale, method, period, phase)
             left = min(left, steps - t)
             while left > 0:  # straight copies; a block that leaves the source goes on at its start
                 run = min(left, n - place)
                 out[i, t : t + run] = values[place : place + run]
                 t += run
                 left -= run
-                place = n % period
+                place = again
 
 
 @compiled
