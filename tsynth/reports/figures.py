@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tsynth.reports.cells import Cells, cells
 from tsynth.reports.drawing import Drawing, draw
 from tsynth.reports.palette import INK, MUTED, REAL, RULE, SYNTHETIC
+from tsynth.reports.rows import BAR, WIDTH, margin
 from tsynth.reports.scales import Scale, linear, numbers, stretched, tick, times
-from tsynth.reports.words import clean, ems, share
+from tsynth.reports.words import clean, ems, share, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-__all__ = ["HEIGHT", "WIDTH", "bars", "bubbles", "curves", "histogram", "profile", "ranking", "spikes"]
+__all__ = ["HEIGHT", "bubbles", "curves", "histogram", "profile", "spikes"]
 
-WIDTH, HEIGHT = 280, 158
-_BAND_HEIGHT = 16.5
+HEIGHT = 158
 _BAND: dict[str, Any] = dict(facecolor=(REAL, 0.36), linewidth=0)
-_BAR: dict[str, Any] = dict(facecolor=(REAL, 0.36), edgecolor=REAL, linewidth=0.7)
 _THIN: dict[str, Any] = dict(color=SYNTHETIC, linewidth=1.5, solid_joinstyle="round")
 
 
@@ -45,34 +46,24 @@ def histogram(
     names : (str, str)
         Keys of the two lists: the filled one, the line.
     """
-    edges = list(curve["edges"])
     filled, line = numbers(curve[names[0]]), numbers(curve[names[1]])
-    if curve.get("dates"):
-        scale = times(edges)
-    else:
-        values = numbers(edges)
-        scale = stretched(values) if (_heavy(values, filled) if log is None else log) else linear(values)
+    scale, sorted_cells = _sorted(curve, log, names)
 
     def paint(drawing: Drawing) -> None:
         axes = drawing.axes(8, 8, 10, 22)
-        widths = np.diff(scale.places)
-        wide = widths > 1e-12
-        tops = [0.0]
-        for shares, front in ((filled, False), (line, True)):
-            density = np.full(len(shares), np.nan)
-            density[wide] = shares[wide] / widths[wide]
-            x, y = _steps(scale.places[:-1][wide], scale.places[1:][wide], density[wide])
-            if front:
-                axes.plot(x, y, **_THIN)
-            else:
-                axes.fill_between(x, 0, np.nan_to_num(y), **_BAND)
-                axes.plot(x, y, color=REAL, linewidth=0.8)
-            tops += [float(v) for v in density[wide] if np.isfinite(v)]
-        top = max(tops) or 1.0
-        single = np.flatnonzero(~wide)
+        low, high = float(np.min(scale.places)), float(np.max(scale.places))
+        top = 1.0
+        if sorted_cells.low.size:
+            low, high = min(low, float(sorted_cells.low.min())), max(high, float(sorted_cells.high.max()))
+            heights = [sorted_cells.density(shares) for shares in (filled, line)]
+            top = max([float(h) for h in np.concatenate(heights) if np.isfinite(h)] + [0.0]) or 1.0
+            x, y = _steps(sorted_cells.low, sorted_cells.high, heights[0])
+            axes.fill_between(x, 0, np.nan_to_num(y), **_BAND)
+            axes.plot(x, y, color=REAL, linewidth=0.8)
+            axes.plot(*_steps(sorted_cells.low, sorted_cells.high, heights[1]), **_THIN)
+        single = np.flatnonzero(~sorted_cells.wide)
         if single.size:
             _stems(axes, scale.places[:-1][single], filled[single], line[single], top)
-        low, high = float(np.min(scale.places)), float(np.max(scale.places))
         pad = 0.03 * (high - low) or 0.5
         axes.set_xlim(low - pad, high + pad)
         axes.set_ylim(0, 1.06 * top)
@@ -83,39 +74,29 @@ def histogram(
     return draw(key, WIDTH, HEIGHT, label, paint)
 
 
-def spikes(curve: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+def spikes(curve: Mapping[str, Any], log: bool | None = None) -> list[tuple[str, Any, Any]]:
     """The single values of a histogram: what, share of real, share of synthetic; most frequent first."""
+    _, sorted_cells = _sorted(curve, log, ("real", "synthetic"))
     edges = curve["edges"]
-    found = [
-        (str(a) if curve.get("dates") else tick(float(a)), real, synthetic)
-        for a, b, real, synthetic in zip(
-            edges[:-1], edges[1:], curve["real"], curve["synthetic"], strict=True
-        )
-        if a == b
-    ]
+    said = [str(e)[:10] if curve.get("dates") else tick(float(e)) for e in edges]
+    found = []
+    for k in np.flatnonzero(~sorted_cells.wide):
+        what = f"at {said[k]}"
+        if edges[k] != edges[k + 1] and k in (0, len(edges) - 2):
+            what = f"up to {said[1]}" if k == 0 else f"from {said[-2]}"
+        found.append((what, curve["real"][k], curve["synthetic"][k]))
     return sorted(found, key=lambda s: -max(s[1] or 0, s[2] or 0))
 
 
-def bars(key: str, label: str, levels: Sequence[Any], real: Sequence[Any], synthetic: Sequence[Any]) -> str:
-    """Shares of levels, a row a level: a broad bar for real, a narrow one for synthetic."""
-    names, wide, thin = _fold(list(levels), numbers(real), numbers(synthetic), 8)
-    rows = len(names)
-    left, height = _margin(names, 9.2), 28 + _BAND_HEIGHT * max(rows, 1)
-
-    def paint(drawing: Drawing) -> None:
-        axes = drawing.axes(left, 4, 14, 24)
-        place = np.arange(rows)
-        axes.barh(place, np.nan_to_num(wide), height=0.74, **_BAR)
-        axes.barh(place, np.nan_to_num(thin), height=0.24, color=SYNTHETIC)
-        axes.plot(np.nan_to_num(thin), place, "o", color=SYNTHETIC, markersize=4, clip_on=False)
-        top = max(float(np.nanmax(np.concatenate([wide, thin, [0.0]]))), 1e-6)
-        axes.set_xlim(0, top)
-        axes.set_ylim(rows - 0.5, -0.5)
-        axes.set_yticks(place, [drawing.name(n, 9.2) for n in names])
-        axes.tick_params(axis="y", colors=INK, pad=5)
-        _shares(axes, top)
-
-    return draw(key, WIDTH, height, label, paint)
+def _sorted(curve: Mapping[str, Any], log: bool | None, names: tuple[str, str]) -> tuple[Scale, Cells]:
+    """The axis of a histogram, and its cells on it."""
+    real, synthetic = numbers(curve[names[0]]), numbers(curve[names[1]])
+    if curve.get("dates"):
+        scale = times(list(curve["edges"]))
+    else:
+        values = numbers(curve["edges"])
+        scale = stretched(values) if (_heavy(values, real) if log is None else log) else linear(values)
+    return scale, cells(scale.places, real, synthetic)
 
 
 def profile(
@@ -127,14 +108,12 @@ def profile(
     def paint(drawing: Drawing) -> None:
         axes = drawing.axes(36, 8, 8, 22)
         place = np.arange(len(levels))
-        axes.bar(place, np.nan_to_num(broad), width=0.82, **_BAR)
+        axes.bar(place, np.nan_to_num(broad), width=0.82, **BAR)
         size = 4 if len(levels) <= 14 else 2.4
         axes.plot(place, thin, "-o", markersize=size, **_THIN)
         axes.set_xlim(-0.6, len(levels) - 0.4)
-        step = 1 if len(levels) <= 12 else -(-len(levels) // 7)
-        shown = place[::step]
-        room = 20.0 / max(len(shown), 1)
-        axes.set_xticks(shown, [drawing.name(levels[i], max(room, 2.2)) for i in shown])
+        step = _every([ems(clean(level)) for level in levels], 22.5 / max(len(levels), 1))
+        axes.set_xticks(place[::step], [drawing.name(levels[i], 7) for i in place[::step]])
         _heights(axes, float(np.nanmax(np.concatenate([broad, thin, [1e-6]]))))
 
     return draw(key, WIDTH, HEIGHT, label, paint)
@@ -170,17 +149,28 @@ def curves(
             axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, dashes=(4, 3))
         if broad.size:
             axes.plot(scale.places, broad, color=REAL, alpha=0.45, linewidth=4.5, solid_capstyle="round")
+            known = np.isfinite(np.concatenate([[np.nan], broad, [np.nan]]))
+            alone = known[1:-1] & ~known[:-2] & ~known[2:]
+            axes.plot(
+                scale.places[alone],
+                broad[alone],
+                "o",
+                color=REAL,
+                alpha=0.45,
+                markersize=5,
+                markeredgewidth=0,
+            )
         marker: dict[str, Any] = dict(marker="o", markersize=3) if len(thin) <= 24 else {}
         axes.plot(scale.places, thin, **_THIN, **marker)
-        known = np.concatenate([broad, thin])
-        known = known[np.isfinite(known)]
+        values = np.concatenate([broad, thin])
+        values = values[np.isfinite(values)]
         if signed:
-            low, high = min(0.0, *known, 0.0), max(0.1, *known, 0.1)
+            low, high = min([0.0, *values]), max([0.1, *values])
             axes.set_ylim(low - 0.06 * (high - low), high + 0.06 * (high - low))
             axes.axhline(0, color=MUTED, linewidth=0.6)
             _numbers_left(axes)
         elif shares:
-            _heights(axes, float(known.max()) if known.size else 1.0)
+            _heights(axes, float(values.max()) if values.size else 1.0)
         else:
             _numbers_left(axes)
         scale.label(axes)
@@ -193,18 +183,23 @@ def bubbles(
 ) -> str:
     """A matrix as circles: area is size, a full blue one is above 0, a hollow grey one below."""
     matrix = np.array([numbers(row) for row in values]).reshape(len(rows), len(columns))
+    if max(ems(clean(r)) for r in rows) > 9:
+        rows = [f"{shorten(r, 17)}  {i + 1}" for i, r in enumerate(rows)]
+        columns = [str(i + 1) if i < len(rows) else c for i, c in enumerate(columns)]
     cell = min(34.0, 330.0 / max(len(columns), 1), 380.0 / max(len(rows), 1))
-    left, top, edge = _margin(rows, 10), 18 + 9.2 * min(max(ems(clean(c)) for c in columns), 8), 6.0
+    left, top, edge = margin(rows, 19.5), 18 + 9.2 * min(max(ems(clean(c)) for c in columns), 8), 6.0
     width, height = max(left + edge + cell * len(columns) + 34, 300.0), top + edge + cell * len(rows)
+    steep = max(ems(clean(c)) for c in columns) > 2.2
 
     def paint(drawing: Drawing) -> None:
         axes = drawing.axes(left, top, width - left - cell * len(columns), edge)
         axes.set_xlim(-0.5, len(columns) - 0.5)
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_xticks(
-            np.arange(len(columns)), [drawing.name(c, 8) for c in columns], rotation=60, ha="left"
-        )
-        axes.set_yticks(np.arange(len(rows)), [drawing.name(r, 10) for r in rows])
+        axes.set_xticks(np.arange(len(columns)), [drawing.name(c, 8) for c in columns])
+        axes.tick_params(axis="x", rotation=60 if steep else 0)
+        for written in axes.get_xticklabels() if steep else ():
+            written.set_horizontalalignment("left")
+        axes.set_yticks(np.arange(len(rows)), [drawing.name(r, 19.5) for r in rows])
         axes.xaxis.tick_top()
         axes.tick_params(axis="both", length=0, colors=INK, labelsize=10.5, pad=4)
         for side in ("left", "bottom"):
@@ -223,42 +218,27 @@ def bubbles(
     return draw(key, width, height, label, paint)
 
 
-def ranking(key: str, label: str, names: Sequence[str], values: Sequence[float]) -> str:
-    """Numbers of named things as bars, largest first, at most eight."""
-    order = np.argsort(-numbers(list(values)), kind="stable")[:8]
-    kept, sizes = [names[i] for i in order], numbers([values[i] for i in order])
-    rows = max(len(kept), 1)
-    left, height = _margin(kept, 12.5), 28 + _BAND_HEIGHT * rows
-
-    def paint(drawing: Drawing) -> None:
-        axes = drawing.axes(left, 4, 14, 24)
-        axes.barh(np.arange(len(kept)), np.maximum(np.nan_to_num(sizes), 0), height=0.4, color=SYNTHETIC)
-        axes.set_xlim(0, max(float(np.nanmax(np.concatenate([sizes, [0.0]]))), 1e-6))
-        axes.set_ylim(rows - 0.5, -0.5)
-        axes.set_yticks(np.arange(len(kept)), [drawing.name(n, 12.5) for n in kept])
-        axes.tick_params(axis="y", colors=INK, pad=5)
-        scale = linear(np.array([0.0, axes.get_xlim()[1]]), 4)
-        scale.label(axes)
-
-    return draw(key, WIDTH, height, label, paint)
-
-
 # -- inside
 
 
-def _margin(names: Sequence[Any], most: float) -> float:
-    """Room in pixels for the longest name."""
-    return 12 + 10.5 * min(max([ems(clean(n)) for n in names] or [0.0]), most)
-
-
 def _heavy(edges: NDArray[np.float64], shares: NDArray[np.float64]) -> bool:
-    """Whether half of the mass crowds into a small part of the axis, so that it should be stretched."""
+    """Whether the mass crowds into a small part of the axis, so that it should be stretched."""
     mass = np.cumsum(np.nan_to_num(shares))
     if len(edges) < 6 or mass[-1] <= 0:
         return False
-    low, high = np.searchsorted(mass, [0.25 * mass[-1], 0.75 * mass[-1]])
-    half = float(edges[high + 1] - edges[low])
-    return float(np.ptp(edges)) > 9 * half
+    low, middle, high = np.searchsorted(mass, np.array([0.25, 0.5, 0.75]) * mass[-1])
+    span, half = float(np.ptp(edges)), float(edges[high + 1] - edges[low])
+    below = float(edges[middle + 1] - edges[0])
+    return span > 9 * half or span > 9 * below
+
+
+def _every(sizes: list[float], room: float) -> int:
+    """Which labels to write, every first, second, third ..., so that none touches the next."""
+    for step in (1, 2, 3, 5):
+        shown = sizes[::step]
+        if all((a + b) / 2 + 0.6 < step * room for a, b in itertools.pairwise(shown)):
+            return step
+    return 6
 
 
 def _steps(
@@ -281,31 +261,6 @@ def _stems(
     axes.vlines(at, 0, np.nan_to_num(real) * reach, color=REAL, alpha=0.45, linewidth=6)
     axes.vlines(at, 0, np.nan_to_num(synthetic) * reach, color=SYNTHETIC, linewidth=1.5)
     axes.plot(at, synthetic * reach, "o", color=SYNTHETIC, markersize=4.5)
-
-
-def _fold(
-    levels: list[Any], real: NDArray[np.float64], synthetic: NDArray[np.float64], most: int
-) -> tuple[list[Any], NDArray[np.float64], NDArray[np.float64]]:
-    """The most frequent levels, the others as one."""
-    if len(levels) <= most + 1:
-        return levels, real, synthetic
-    weight = np.nan_to_num(real) + np.nan_to_num(synthetic)
-    last = str(levels[-1]) == "other"
-    order = np.argsort(-(weight[:-1] if last else weight), kind="stable")
-    kept, rest = np.sort(order[:most]), np.setdiff1d(np.arange(len(levels)), order[:most])
-    return (
-        [*(levels[i] for i in kept), f"other ({len(rest) - last})" if not last else "other"],
-        np.append(real[kept], np.nansum(real[rest])),
-        np.append(synthetic[kept], np.nansum(synthetic[rest])),
-    )
-
-
-def _shares(axes: Axes, top: float) -> None:
-    scale = linear(np.array([0.0, top]), 4)
-    axes.set_xticks([at for at, _ in scale.ticks], [share(at) for at, _ in scale.ticks])
-    axes.grid(axis="x")
-    axes.spines["bottom"].set_visible(False)
-    axes.tick_params(axis="x", length=0)
 
 
 def _heights(axes: Axes, top: float) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tsynth.reports import figures
+from tsynth.reports import figures, rows
 from tsynth.reports.scales import numbers
-from tsynth.reports.words import clean, number, share, shorten
+from tsynth.reports.words import UNITS, clean, number, share, shorten
 from tsynth.scores.base import Result
 from tsynth.scores.report import Report
 
@@ -17,7 +17,10 @@ __all__ = ["COLUMNS", "Look", "Panel", "look", "panels"]
 COLUMNS = 24
 """Most panels of columns; the worst come first and the rest is a table."""
 
-_WEEKDAYS = {str(i): name for i, name in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"))}
+_LONG = (
+    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April June July August "
+    "September October November December"
+).split()
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,12 @@ def _column(i: int, column: Mapping[str, Any], floors: Mapping[str, float | None
         note.append(f"real {number(floors[column['name']])}")
     caption = []
     if column.get("picture") == "bars":
-        svg = figures.bars(f"column-{i}", label, column["levels"], column["real"], column["synthetic"])
+        svg = rows.bars(f"column-{i}", label, column["levels"], column["real"], column["synthetic"])
     elif len(column.get("edges", ())) > 1:
         svg = figures.histogram(f"column-{i}", label, column)
         caption = [_spike(*s, unit=unit) for s in figures.spikes(column)[:2]]
     else:
-        svg = figures.bars(f"column-{i}", label, [], [], [])
+        svg = rows.bars(f"column-{i}", label, [], [], [])
         caption = ["too few real entities to draw"]
     null = column.get("null") or {}
     if (null.get("real") or 0) + (null.get("synthetic") or 0) > 0:
@@ -113,7 +116,7 @@ def _column(i: int, column: Mapping[str, Any], floors: Mapping[str, float | None
 
 
 def _spike(what: str, real: Any, synthetic: Any, unit: str = "") -> str:
-    return f"exactly {what}: {_both({'real': real, 'synthetic': synthetic})}"
+    return f"{what}: {_both({'real': real, 'synthetic': synthetic})}"
 
 
 def _both(pair: Mapping[str, Any]) -> str:
@@ -143,9 +146,8 @@ def _volume(calendar: Mapping[str, Any]) -> list[Panel]:
 
 
 def _profile(key: str, name: str, curve: Mapping[str, Any], note: str = "share of rows") -> Panel:
-    levels = [clean(level) for level in curve["levels"]]
-    if curve.get("name") == "weekday" and all(level in _WEEKDAYS for level in levels):
-        levels = [_WEEKDAYS[level] for level in levels]
+    levels = [clean(level).replace(" or more", "+") for level in curve["levels"]]
+    levels = [level[:3] if level in _LONG else level for level in levels]
     title = name[:1].upper() + name[1:] if key.startswith("profile") else name
     svg = figures.profile(
         key, f"{name}: share of rows, real and synthetic", levels, curve["real"], curve["synthetic"]
@@ -160,10 +162,11 @@ def _gaps(curve: Mapping[str, Any]) -> list[Panel]:
         "gaps", "Time between neighbouring rows, real and synthetic", curve, log=curve.get("log")
     )
     zero = curve.get("zero")
-    said = [f"in {clean(curve.get('unit') or 'time units')}"]
+    unit = clean(curve.get("unit") or "step")
+    said = ["in units of the time column" if unit == "step" else f"in {UNITS.get(unit, unit)}"]
     if zero and ((zero.get("real") or 0) > 0 or (zero.get("synthetic") or 0) > 0):
         said.append(f"at the same time as the row before: {_both(zero)}")
-    said += [_spike(*s) for s in figures.spikes(curve)[:2]]
+    said += [_spike(*s) for s in figures.spikes(curve, curve.get("log"))[:2]]
     return [Panel("Gaps", svg, "time to the row before", "; ".join(said))]
 
 
@@ -191,7 +194,10 @@ def _autocorrelation(curve: Mapping[str, Any], most: int, first: int = 0) -> lis
         known = difference[difference == difference]
         return float(known.mean()) if known.size else -1.0
 
-    ranked = sorted(curve.get("columns", ()), key=lambda c: (-apart(c), str(c["name"]), c["what"]))
+    columns = [c for c in curve.get("columns", ()) if apart(c) >= 0]
+    if 0 < len(lags) < 3:
+        return _one_back(columns, most, first)
+    ranked = sorted(columns, key=lambda c: (-apart(c), str(c["name"]), c["what"]))
     for i, c in enumerate(ranked[first:most], start=first):
         what = _WHAT.get(c["what"], clean(c["what"]))
         label = f"{clean(c['name'])}: {what}, real and synthetic"
@@ -208,6 +214,17 @@ def _autocorrelation(curve: Mapping[str, Any], most: int, first: int = 0) -> lis
     return drawn
 
 
+def _one_back(columns: list[Mapping[str, Any]], most: int, first: int) -> list[Panel]:
+    """Memory where sequences are too short for more than the row before: a row a column."""
+    named = sorted(columns, key=lambda c: (c["what"] == "same", str(c["name"])))[: most if first else 12]
+    if not named or first:
+        return []
+    names = [clean(c["name"]) for c in named]
+    label = "Memory of the row before, real and synthetic"
+    svg = rows.beside("lags", label, names, [c["real"][0] for c in named], [c["synthetic"][0] for c in named])
+    return [Panel("Memory", svg, "the row before", "correlation; for categories the share of rows that stay")]
+
+
 def _missing(i: int, curve: Mapping[str, Any]) -> Panel:
     label = f"{clean(curve['name'])}: share of empty values over time, real and synthetic"
     svg = figures.curves(
@@ -219,8 +236,12 @@ def _missing(i: int, curve: Mapping[str, Any]) -> Panel:
         dates=bool(curve.get("dates")),
         shares=True,
     )
-    along = "over time" if curve.get("by") == "time" else "by rows since the start"
-    return Panel(shorten(curve["name"], 30), svg, f"share empty, {along}")
+    along = (
+        ""
+        if curve.get("dates")
+        else ("over time" if curve.get("by") == "time" else "x: rows since the start")
+    )
+    return Panel(shorten(curve["name"], 30), svg, "share empty", along)
 
 
 # -- matrices
@@ -230,7 +251,6 @@ def _transitions(curve: Mapping[str, Any]) -> Panel | None:
     if not curve.get("codes"):
         return None
     columns = list(curve.get("next") or [*curve["codes"], "end"])[: len(curve["difference"][0])]
-    columns = ["(end)" if c == "end" else c for c in columns]
     label = "What follows what: share of next codes, synthetic minus real"
     svg = figures.bubbles("transitions", label, curve["codes"], columns, curve["difference"])
     known = numbers([v for row in curve["difference"] for v in row])
@@ -274,7 +294,7 @@ def _classifier(name: str, curve: Mapping[str, Any]) -> list[Panel]:
     ]
     features = [f for f in curve.get("features", ()) if f.get("drop") is not None]
     if features:
-        svg = figures.ranking(
+        svg = rows.ranking(
             f"{name}-features",
             "What gives them away",
             [clean(f["name"]) for f in features],

@@ -49,5 +49,6 @@ def _sections(text: str) -> dict[str, str]:
 def _plain(text: str) -> str:
     """Without marks of reStructuredText."""
     text = re.sub(r":\w+:`~?([^`]*)`", r"\1", text)
+    text = re.sub(r"\*([^*\s][^*]*)\*", r"\1", text.replace("**", ""))
     text = re.sub(r"\.\. \[\d+\]|\[\d+\]_", "", text)
-    return clean(text.replace("``", "").replace("`", "").replace("**", "").strip())
+    return clean(text.replace("``", "").replace("`", "").strip())

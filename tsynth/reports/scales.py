@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Scale", "linear", "numbers", "stretched", "tick", "times"]
+
+
+_EM = 10.5  # pixels of an em at the size of figures
 
 
 class Scale:
@@ -35,13 +39,17 @@ class Scale:
     def label(self, axes: Axes) -> None:
         """Put the ticks on the x axis, none of them beyond its ends."""
         low, high = axes.get_xlim()
-        kept = [(at, text) for at, text in self.ticks if low - 1e-9 <= at <= high + 1e-9]
-        axes.set_xticks([at for at, _ in kept], [text for _, text in kept])
         room = axes.get_position()
         wide = room.width and axes.bbox.width / room.width
-        for (at, text), written in zip(kept, axes.get_xticklabels(), strict=True):
-            place = wide * (room.x0 + room.width * (at - low) / (high - low))
-            half = 5.25 * ems(text)
+        kept = [
+            (at, text, wide * (room.x0 + room.width * (at - low) / (high - low)), _EM / 2 * ems(text))
+            for at, text in self.ticks
+            if low - 1e-9 <= at <= high + 1e-9
+        ]
+        while any(b[2] - a[2] < a[3] + b[3] + 4 for a, b in itertools.pairwise(kept)):
+            kept = kept[1::2] if len(kept) % 2 else kept[::2]
+        axes.set_xticks([at for at, *_ in kept], [text for _, text, *_ in kept])
+        for (_, _, place, half), written in zip(kept, axes.get_xticklabels(), strict=True):
             if place < half:
                 written.set_horizontalalignment("left")
             elif place > wide - half:
@@ -77,6 +85,10 @@ def linear(values: NDArray[np.float64], count: int = 6) -> Scale:
     known = values[np.isfinite(values)]
     if not known.size:
         return Scale(values, [])
+    span = float(known.max() / 2 - known.min() / 2)
+    if 0 < span < 1e-200 or span > 1e200:  # nothing could be divided by it
+        small = linear(values / span, count)
+        return Scale(small.places, [(at, tick(at * span)) for at, _ in small.ticks])
     return Scale(values, [(at, tick(at)) for at in _nice(float(known.min()), float(known.max()), count)])
 
 
@@ -134,7 +146,7 @@ def times(values: Sequence[str]) -> Scale:
         first, last = min(moments), max(moments)
         months = [(first.year + m // 12, m % 12 + 1) for m in range(first.month - 1, first.month + 12 * 4)]
         months = [(y, m) for y, m in months if (y, m) <= (last.year, last.month)]
-        step = next((s for s in (1, 2, 3, 6, 12) if len(months) / s <= 4.5), 12)
+        step = next((s for s in (1, 2, 3, 6, 12) if len(months) / s <= 5.5), 12)
         marks = [(_day(y, m), f"{y}-{m:02d}") for y, m in months if (m - 1) % step == 0]
     elif span > 3:
         marks = [

@@ -11,7 +11,7 @@ from tsynth.reports.context import Context
 from tsynth.reports.look import panels
 from tsynth.reports.methods import method
 from tsynth.reports.strip import Ruler, ruler
-from tsynth.reports.words import clean, count, duration, number, of, share
+from tsynth.reports.words import UNITS, clean, count, duration, number, of, share
 from tsynth.scores.base import Detail, Result
 from tsynth.scores.report import Report
 
@@ -292,9 +292,7 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     """Single numbers of a curve, for scores whose picture is a few numbers."""
     curve = result.curve
     facts: list[tuple[str, str]] = []
-    if isinstance(curve.get("share"), Mapping):
-        facts += [(f"share in {k} rows", share(v)) for k, v in curve["share"].items()]
-    elif curve.get("share") is not None:
+    if isinstance(curve.get("share"), float):
         facts.append(("nearer to a training than to a holdout entity", share(curve["share"])))
         facts.append(("by chance", share(curve.get("chance"))))
     if curve.get("task"):
@@ -338,4 +336,4 @@ def _time(context: Context) -> str:
     schema = context.schema
     rhythm = f"regular ({clean(schema.frequency)})" if schema.frequency else "irregular"
     zone = f", zone {clean(schema.timezone)}" if schema.timezone else ""
-    return f"Time in {schema.time_unit}, {rhythm}{zone}."
+    return f"Time in {UNITS[schema.time_unit]}, {rhythm}{zone}."

@@ -37,9 +37,11 @@ class Ruler:
         pieces = [f'<line x1="{at}%" x2="{at}%" y1="0" y2="30" class="grid"/>' for at, _ in self.ticks()]
         pieces.append(f'<line x1="1.5%" x2="98.5%" y1="{middle}" y2="{middle}" class="base"/>')
         said = []
-        for value, kind, tall in ((result.copied, "copied", 16), (result.floor, "floor", 24)):
+        for value, kind, tall in ((result.copied, "copied", 14), (result.floor, "floor", 26)):
             if value is not None:
-                mark = f'<rect x="-2.5" y="{middle - tall / 2:g}" width="5" height="{tall}" class="{kind}"/>'
+                wide = 8 if kind == "copied" else 3
+                box = f'x="{-wide / 2:g}" y="{middle - tall / 2:g}" width="{wide}" height="{tall}"'
+                mark = f'<rect {box} class="{kind}"/>'
                 pieces.append(f'<svg x="{self.at(value)}%" y="0" overflow="visible">{mark}</svg>')
         if result.copied is not None:
             said.append(f"a copy {number(result.copied)}")
@@ -58,14 +60,12 @@ class Ruler:
 
 
 def ruler(results: Iterable[Result]) -> Ruler:
-    """The axis that holds all numbers of these results."""
+    """The axis that holds all numbers of these results; an interval that reaches further is cut."""
     ends = [0.1]
     for result in results:
         if result.status != "ok":
             continue
         ends += [v for v in (result.value, result.floor, result.copied) if v is not None and math.isfinite(v)]
-        if result.interval is not None:
-            ends.append((result.floor or 0.0) + result.interval[1])
     top = max(ends)
     power = 10.0 ** math.floor(math.log10(top))
     return Ruler(next(m * power for m in (1, 2, 5, 10) if m * power >= top * (1 - 1e-9)))

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsynth.reports.drawing import Drawing, draw
-from tsynth.reports.figures import WIDTH
 from tsynth.reports.palette import INK, MUTED, RULE, SYNTHETIC
+from tsynth.reports.rows import WIDTH
 from tsynth.reports.scales import Scale, linear, tick, times
-from tsynth.reports.words import clean, number, of
+from tsynth.reports.words import UNITS, clean, number, of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,10 +83,18 @@ def _columns(data: Sequences) -> tuple[Column | None, list[Column]]:
     """The category that makes the lanes, and the numbers that make the tracks."""
     dynamic = [c for c in data.schema.dynamic if c.role != "order" and c.name in data]
     discrete = [c for c in dynamic if c.discrete and (c.levels or c.kind == "boolean")]
-    mark = next((c for c in discrete if c.role == "mark"), discrete[0] if discrete else None)
+    mark = max(discrete, key=lambda c: _telling(data, c), default=None)
     wanted = [c for c in dynamic if c.kind in ("continuous", "count")]
     known = [c for c in wanted if np.isfinite(data.numeric(c.name)).any()]
     return mark, known[: _TRACKS - 1 if mark else _TRACKS]
+
+
+def _telling(data: Sequences, column: Column) -> float:
+    """Bits that a row's code tells, on average over all rows."""
+    codes = data.codes(column.name)
+    counts = np.bincount(codes[codes >= 0])
+    shares = counts[counts > 0] / max(len(codes), 1)
+    return float(-(shares * np.log2(shares / max(shares.sum(), 1e-12))).sum()) if shares.size else -1.0
 
 
 def _lanes(data: Sequences, mark: Column | None) -> list[tuple[str, list[int]]]:
@@ -214,7 +222,9 @@ def _distinct(x: NDArray[np.float64], ends: tuple[float, float], places: int = 3
 def _sentence(
     data: Sequences, mark: Column | None, lanes: list[tuple[str, list[int]]], tracks: list[Column]
 ) -> str:
-    axis = "by the calendar" if data.calendar else f"in {data.schema.time_unit} since the first row"
+    unit = data.schema.time_unit
+    since = "from the first row" if unit == "step" else f"in {UNITS[unit]} from the first row"
+    axis = "by the calendar" if data.calendar else since
     parts = []
     if tracks:
         parts.append("lines show " + " and ".join(clean(c.name) for c in tracks))

@@ -6,9 +6,14 @@ import math
 import unicodedata
 from typing import Any
 
-__all__ = ["clean", "count", "duration", "ems", "number", "of", "share", "shorten", "slug"]
+__all__ = ["UNITS", "clean", "count", "duration", "ems", "number", "of", "share", "shorten", "slug"]
 
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+UNITS = {
+    "ns": "nanoseconds", "us": "microseconds", "ms": "milliseconds", "s": "seconds", "min": "minutes", "h": "hours",
+    "d": "days", "w": "weeks", "month": "months", "quarter": "quarters", "year": "years", "step": "steps",
+}  # fmt: skip
+"""Time units as the reader says them."""
 _EXPONENT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
