@@ -6,7 +6,7 @@ import numpy as np
 
 from tsynth.compiled.jit import compiled
 
-__all__ = ["free_months", "rise", "steps_between"]
+__all__ = ["free_months", "order_in_time", "rise", "steps_between"]
 
 
 @compiled
@@ -107,3 +107,16 @@ def free_months(group, wish, low, high, first, last, once):
             if out[k] != none or (low[k] == first[k] and high[k] == last[k]):
                 break
     return out
+
+
+@compiled
+def order_in_time(offsets, time):
+    """Order that sorts the rows of each entity by time and leaves ties as they are, (R,)."""
+    order = np.arange(len(time))
+    for i in range(len(offsets) - 1):
+        a, b = offsets[i], offsets[i + 1]
+        for r in range(a + 1, b):
+            if time[r] < time[r - 1]:
+                order[a:b] = a + np.argsort(time[a:b], kind="mergesort")
+                break
+    return order

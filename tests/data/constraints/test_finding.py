@@ -118,9 +118,16 @@ def draw(data, random):
     return made.reorder(np.lexsort((made.step_of_row, made.time, made.entity_of_row)))
 
 
+@pytest.fixture(scope="module")
+def together(sequences):
+    """Such accounts, and the rules that are found in them."""
+    data = bank(sequences)
+    return data, Constraints(find(data))
+
+
 class TestTogether:
-    def test_each_rule_is_found(self, sequences):
-        said = {rule.sentence() for rule in find(bank(sequences))}
+    def test_each_rule_is_found(self, together):
+        said = {rule.sentence() for rule in together[1]}
         assert said == {
             "balance = previous balance + signed amount (sign by type); it opens at 0",
             "total equals amount",
@@ -132,9 +139,8 @@ class TestTogether:
 
     @settings(max_examples=10)
     @given(st.integers(0, 10**6))
-    def test_whatever_is_drawn_keeps_every_rule(self, sequences, seed):
-        data = bank(sequences)
-        rules = Constraints(find(data))
+    def test_whatever_is_drawn_keeps_every_rule(self, together, seed):
+        data, rules = together
         made = rules.restore(draw(rules.remove(data), np.random.default_rng(seed)))
         assert made.schema == data.schema
         assert {rule.sentence(): rule.holds(made) for rule in rules} == {
@@ -144,7 +150,7 @@ class TestTogether:
             assert made.column(column.name).type == data.column(column.name).type
             assert made.column(column.name).null_count == 0
 
-    @settings(max_examples=10)
+    @settings(max_examples=5)
     @given(st.integers(0, 10**6))
     def test_round_trip(self, sequences, seed):
         data = bank(sequences, seed=seed, n=100)

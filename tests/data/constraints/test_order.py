@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsynth.compiled.order import free_months, rise, steps_between
+from tsynth.compiled.order import free_months, order_in_time, rise, steps_between
 from tsynth.data.constraints import find, from_dict
 from tsynth.data.constraints.order import Absorbing, Monotone, Unique
 
@@ -143,6 +143,14 @@ class TestUnique:
         days = np.concatenate([random.choice(30, 6, replace=False) for _ in range(100)])
         data = sequences({"id": np.repeat(np.arange(100), 6), "time": days})
         assert [rule.sentence() for rule in find(data)] == ["each time occurs once at most in an entity"]
+
+
+def test_rows_are_sorted_inside_each_entity_and_ties_stay():
+    random = np.random.default_rng(0)
+    offsets = np.array([0, 4, 4, 30, 31], dtype=np.int64)
+    time = random.integers(0, 6, 31).astype(float)
+    owner = np.repeat(np.arange(4), np.diff(offsets))
+    assert np.array_equal(order_in_time(offsets, time), np.lexsort((np.arange(31), time, owner)))
 
 
 def test_an_absorbing_level_of_a_dictionary_column(sequences):

@@ -10,8 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tsynth.compiled.order import free_months
-from tsynth.data.arrow_types import parse
+from tsynth.compiled.order import free_months, order_in_time
 from tsynth.data.clock import TICKS, wall_ticks
 from tsynth.data.constraints import lattice
 from tsynth.data.constraints.base import ORDER, Constraint, register
@@ -98,39 +97,57 @@ class _Calendar(Constraint):
     def check(self, data: Sequences) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         return self._allowed(days(data)), self._meant(data) >= 0
 
-    def _window(self, data: Sequences) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """First and last day of each row's entity; a row outside is not moved further out."""
+    def _window(
+        self, data: Sequences, day: NDArray[np.int64], owner: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], ...]:
+        """First and last day on which rows of these entities may fall; a row outside is not moved further out."""
         edges = []
-        for name, own, outer in (("start", data.start, self.span[0]), ("end", data.end, self.span[1])):
-            day = np.full(data.n_entities, float(outer))
+        for name, outer in (("start", self.span[0]), ("end", self.span[1])):
+            edge = np.full(data.n_entities, outer, np.int64)
             if name in data.entities.column_names:
-                known = np.floor(own * (TICKS.get(data.schema.time_unit, TICKS["d"]) / TICKS["d"]))
-                day = np.where(np.isfinite(known), known, day)
-            edges.append(day.astype(np.int64)[data.entity_of_row])
-        day = days(data)
+                own = data.start if name == "start" else data.end
+                known = np.isfinite(own)
+                edge[known] = np.floor(
+                    own[known] * (TICKS.get(data.schema.time_unit, TICKS["d"]) / TICKS["d"])
+                )
+            edges.append(edge[owner])
         return np.minimum(edges[0], day), np.maximum(edges[1], day)
 
     def restore(self, data: Sequences, streams: Streams | None = None) -> Sequences:
-        day, meant = days(data), self._meant(data)
-        wrong = (meant >= 0) & ~self._allowed(day)
+        meant = self._meant(data)
+        at = np.flatnonzero(meant >= 0)
+        day, owner = days(data)[at], data.entity_of_row[at]
+        wrong = ~self._allowed(day)
         if not wrong.any() and not self.once:
             return data
-        goal, possible = self._goal(data, day, meant)
-        moved = (meant >= 0) & possible & (goal != day)
-        data = _on_days(data, self.columns[0], np.where(moved, goal, day), day)
-        lost = (meant >= 0) & ~possible
-        if lost.any():
-            moved, data = moved[~lost], data.keep_rows(~lost)
-        if not moved.any():
+        low, high = self._window(data, day, owner)
+        goal = self._goal(day, owner * max(1, len(self.levels)) + meant[at], low, high)
+        possible = goal != NONE
+        by = np.zeros(data.n_rows, np.int64)
+        by[at] = np.where(possible, goal - day, 0)
+        if by.any():
+            data = _moved(data, self.columns[0], by)
+        if not possible.all():
+            keep = np.ones(data.n_rows, np.bool_)
+            keep[at[~possible]] = False
+            data = data.keep_rows(keep)
+        if not by.any():
             return data
-        order = np.lexsort((data.step_of_row, data.time, data.entity_of_row))
+        order = order_in_time(data.offsets, data.time)
         return data if np.array_equal(order, np.arange(len(order))) else data.reorder(order)
 
     def _goal(
-        self, data: Sequences, day: NDArray[np.int64], meant: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Day on which each row shall fall, and whether there is one."""
+        self,
+        day: NDArray[np.int64],
+        group: NDArray[np.int64],
+        low: NDArray[np.int64],
+        high: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
+        """Day on which each row shall fall, `NONE` where there is none."""
         raise NotImplementedError
+
+
+NONE = -(2**62)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,36 +162,25 @@ class _OfMonth(_Calendar):
         return np.asarray(self._in_month(months(day)) == day)
 
     def _goal(
-        self, data: Sequences, day: NDArray[np.int64], meant: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        low, high = self._window(data)
+        self,
+        day: NDArray[np.int64],
+        group: NDArray[np.int64],
+        low: NDArray[np.int64],
+        high: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
         month = months(day)
-        choices = np.stack([month, month - 1, month + 1])
-        far = np.abs(self._in_month(choices) - day)
-        wish = choices[np.argmin(far, axis=0), np.arange(len(day))]
+        here = self._in_month(month)
+        there = np.where(here > day, month - 1, month + 1)
+        wish = np.where(np.abs(here - day) <= np.abs(self._in_month(there) - day), month, there)
         first, last = months(low), months(high)
         first, last = first + (self._in_month(first) < low), last - (self._in_month(last) > high)
-        allowed = self._allowed(day) & (meant >= 0)
         # Rows that keep the rule choose first, so that only others move.
-        at = np.flatnonzero(meant >= 0)
-        at = at[np.lexsort((at, ~allowed[at], meant[at], data.entity_of_row[at]))]
-        group = data.entity_of_row[at] * max(1, len(self.levels)) + meant[at]
-        found = free_months(
-            group,
-            wish[at],
-            np.where(allowed, month, first)[at],
-            np.where(allowed, month, last)[at],
-            first[at],
-            last[at],
-            self.once,
-        )
-        goal, possible = day.copy(), np.ones(len(day), np.bool_)
-        goal[at] = np.where(found == NONE, day[at], self._in_month(np.where(found == NONE, 0, found)))
-        possible[at] = found != NONE
-        return goal, possible
-
-
-NONE = -(2**62)
+        allowed = here == day
+        order = np.lexsort((~allowed, group))
+        stay = np.where(allowed, month, first), np.where(allowed, month, last)
+        found = np.empty_like(month)
+        found[order] = free_months(*(a[order] for a in (group, wish, *stay, first, last)), self.once)
+        return np.where(found == NONE, NONE, self._in_month(np.where(found == NONE, 0, found)))
 
 
 @register
@@ -242,15 +248,18 @@ class Weekday(_Calendar):
         return np.isin((day + 3) % 7, self.weekdays)
 
     def _goal(
-        self, data: Sequences, day: NDArray[np.int64], meant: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        low, high = self._window(data)
-        goal, possible = day.copy(), self._allowed(day)
+        self,
+        day: NDArray[np.int64],
+        group: NDArray[np.int64],
+        low: NDArray[np.int64],
+        high: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
+        goal = np.where(self._allowed(day), day, NONE)
         for step in (1, 2, 3, 4, 5, 6):
             for to in (day - step, day + step):
-                fits = ~possible & self._allowed(to) & (to >= low) & (to <= high)
-                goal[fits], possible[fits] = to[fits], True
-        return goal, possible
+                fits = (goal == NONE) & self._allowed(to) & (to >= low) & (to <= high)
+                goal[fits] = to[fits]
+        return goal
 
 
 def days(data: Sequences) -> NDArray[np.int64]:
@@ -264,22 +273,19 @@ def months(day: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(day, dtype=np.int64).astype("M8[D]").astype("M8[M]").astype(np.int64)
 
 
-def _on_days(data: Sequences, name: str, goal: NDArray[np.int64], day: NDArray[np.int64]) -> Sequences:
-    """Rows moved to another day at their time of day; the others keep their values to the bit."""
-    moved = goal != day
-    if not moved.any():
-        return data
+def _moved(data: Sequences, name: str, by: NDArray[np.int64]) -> Sequences:
+    """Rows moved by so many days at their time of day; the others keep their values to the bit."""
     array = data.column(name)
     ticks, _, tick = wall_ticks(array)
-    dtype = parse(data.schema[name].dtype) if not pa.types.is_dictionary(array.type) else array.type
-    fresh = ticks + (goal - day) * (TICKS["d"] // TICKS[tick])
+    dtype = array.type
+    fresh = ticks + by * (TICKS["d"] // TICKS[tick])
     if pa.types.is_date(dtype):
         made = pa.array(fresh if pa.types.is_date64(dtype) else fresh.astype(np.int32)).cast(dtype)
     else:
         made = pa.array(fresh).cast(pa.timestamp(dtype.unit))
         if dtype.tz is not None:
             made = pc.assume_timezone(made, dtype.tz, ambiguous="earliest", nonexistent="latest")
-    return data.with_columns({name: pc.if_else(pa.array(moved), made, array)})
+    return data.with_columns({name: pc.if_else(pa.array(by != 0), made, array)})
 
 
 # -- finding

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tsynth.compiled.order import order_in_time
 from tsynth.data.arrow_types import parse
 from tsynth.data.constraints import lattice
 from tsynth.data.constraints.base import ORDER, Constraint, fits, register
@@ -165,7 +166,7 @@ class Inequality(Constraint):
         )
         if column.role != "time":
             return changed
-        return changed.reorder(np.lexsort((changed.step_of_row, changed.time, changed.entity_of_row)))
+        return changed.reorder(order_in_time(changed.offsets, changed.time))
 
 
 def whole_array(array: pa.Array | pa.ChunkedArray) -> pa.Array:
