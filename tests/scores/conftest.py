@@ -30,7 +30,7 @@ def sequences(schema, rows, lengths, entities):
     return Sequences(schema, pa.table(rows), offsets, pa.table(entities))
 
 
-def accounts(n=300, seed=0):
+def make_accounts(n=300, seed=0):
     """Accounts with codes of a Markov chain, gaps by code, amounts by code with memory, and a static region."""
     rng = np.random.default_rng(seed)
     lengths = 1 + rng.poisson(12, n)
@@ -64,6 +64,6 @@ def accounts(n=300, seed=0):
 
 
 @pytest.fixture(scope="session")
-def world():
-    """Train, holdout and the work of a perfect generator."""
-    return accounts(400, 1), accounts(400, 2), accounts(400, 3)
+def accounts():
+    """The maker of worlds: ``accounts(entities, seed)``."""
+    return make_accounts
