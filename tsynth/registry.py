@@ -35,6 +35,15 @@ SCORES = {
     "exact_rows": "tsynth.scores.copies:ExactRows",
     "exact_runs": "tsynth.scores.copies:ExactRuns",
     "nearest": "tsynth.scores.copies:Nearest",
+    "window_trees": "tsynth.scores.published.trees:WindowTrees",
+    "timegan_discriminative": "tsynth.scores.published.discriminative:TimeGANDiscriminative",
+    "timegan_discriminative_held_out": "tsynth.scores.published.discriminative:TimeGANDiscriminativeHeldOut",
+    "timegan_predictive": "tsynth.scores.published.predictive:TimeGANPredictive",
+    "timegan_predictive_held_out": "tsynth.scores.published.predictive:TimeGANPredictiveHeldOut",
+    "context_fid": "tsynth.scores.published.context_fid:ContextFID",
+    "context_fid_held_out": "tsynth.scores.published.context_fid:ContextFIDHeldOut",
+    "correlational": "tsynth.scores.published.correlational:Correlational",
+    "correlational_held_out": "tsynth.scores.published.correlational:CorrelationalHeldOut",
 }
 
 _KINDS: dict[str, dict[str, str]] = {"generators": GENERATORS, "scores": SCORES}
