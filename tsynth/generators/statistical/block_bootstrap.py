@@ -92,7 +92,7 @@ class BlockBootstrap(Generator):
         "Change over the span (a trend in the spread, a break): blocks are drawn from everywhere alike.",
         "Each made series has the length, the times and the static columns of the real one it stands for; no "
         "series of a new kind is made.",
-        "A price that wanders starts where the real one starts, and is scaled to stay inside the column's bounds.",
+        "A price that wanders starts where the real one starts, and is tilted to stay inside the column's bounds.",
     )
 
     bank_: dict[str, NDArray[Any]]
