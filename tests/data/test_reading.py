@@ -298,3 +298,13 @@ def test_frequency_of_numbers_and_of_unlike_series():
     days, months = pd.date_range("2020-01-01", periods=50), pd.date_range("2020-01-01", periods=50, freq="MS")
     table = pa.table({"id": ["d"] * 50 + ["m"] * 50, "t": [*days, *months]})
     assert infer(table, entity="id", time="t").frequency == "mixed"
+
+
+def test_times_without_zone_get_one():
+    frame = pd.DataFrame({"t": pd.to_datetime(["2024-03-31 01:30", "2024-03-31 03:30"]), "x": [1.0, 2]})
+    data = read(frame, time="t", time_zone="Europe/Prague")
+    assert data.schema.timezone == "Europe/Prague"
+    assert "zone" in codes(data)
+    frame.loc[1, "t"] = pd.Timestamp("2024-03-31 02:30")
+    with pytest.raises(DataError, match="local time that the zone Europe/Prague does not have"):
+        read(frame, time="t", time_zone="Europe/Prague")
