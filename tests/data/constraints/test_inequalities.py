@@ -104,6 +104,7 @@ class TestPuttingBack:
         made = rule.restore(bare.with_columns({rule.gap: strange}))
         assert rule.holds(made) == 1.0
         assert made.column("followed").null_count == 0
+        assert made.numeric("followed").max() <= data.schema["followed"].bounds[1]
 
     def test_datetimes_subtract_exactly_and_keep_their_zone(self, sequences):
         random = np.random.default_rng(0)

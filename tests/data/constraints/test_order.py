@@ -58,6 +58,7 @@ class TestMonotone:
         bare = rule.remove(data)
         made = rule.restore(bare.with_columns({rule.change_column: pa.array(random.normal(size=960))}))
         assert rule.holds(made) == 1.0
+        assert made.numeric("x").max() <= data.schema["x"].bounds[1]
 
     def test_the_loops_and_their_plain_twins(self):
         random = np.random.default_rng(0)

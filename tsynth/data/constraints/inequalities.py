@@ -147,6 +147,10 @@ class Inequality(Constraint):
         else:
             distance = np.asarray(array.cast(pa.float64(), safe=False).fill_null(0.0), dtype=np.float64)
         values = bound + self._sign * np.maximum(distance, 0)
+        if column.bounds is not None and column.kind != "datetime":
+            # Inside the bounds that were seen, unless the other column is outside them: the rule comes first.
+            limit = np.clip(values, *(np.array(edge).astype(values.dtype) for edge in column.bounds))
+            values = self._sign * np.maximum(self._sign * limit, self._sign * bound)
         return put(
             data,
             self.lost,

@@ -33,7 +33,7 @@ class Monotone(Constraint):
     """A number that never falls (or never rises) inside an entity.
 
     `remove` puts the change since the entity's value before in its place, and its first value in a static column;
-    `restore` adds the changes up. Nulls stay where they are.
+    `restore` adds the changes up, until the column's bounds are reached. Nulls stay where they are.
 
     Parameters
     ----------
@@ -114,6 +114,8 @@ class Monotone(Constraint):
             values = rise(data.offsets, np.rint(start * unit), self.direction * np.rint(step * unit)) / unit
         else:
             values = rise(data.offsets, start, self.direction * step)
+        if column.bounds is not None:
+            values = np.clip(values, *column.bounds)
         arrays = {column.name: lattice.typed(values, column)}
         return put(data, self.lost, arrays, [self.start_column, self.change_column])
 
