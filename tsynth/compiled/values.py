@@ -36,7 +36,7 @@ def age_class(rows, same):
 
 
 @compiled
-def memory(offsets, code, codes, choice, value, score, first_valued, choices):
+def memory(offsets, code, codes, choice, value, first_valued, choices):
     """What each row remembers of a field.
 
     Returns
@@ -47,7 +47,7 @@ def memory(offsets, code, codes, choice, value, score, first_valued, choices):
     now : int32 array, (2, R)
         The row's own state by the same two measures.
     remembered : float64 array, (R, 4)
-        Score of the last value of the same code, of the last value, mean score of the same code, of all.
+        The last value of the same code, the last value, the mean of the same code's values, of all.
     age : int8 array, (R,)
     """
     size = len(choice)
@@ -78,10 +78,10 @@ def memory(offsets, code, codes, choice, value, score, first_valued, choices):
                 state[at] = now[basis, r]
                 if valued:
                     pick[at], held[at] = choice[r], value[r]
-                    scores[at] = score[r]
+                    scores[at] = value[r]
             if valued:
                 for slot in (np.int64(c), np.int64(codes)):
-                    sums[slot] += score[r]
+                    sums[slot] += value[r]
                     counts[slot] += 1
     return before, now, remembered, age
 
@@ -118,7 +118,7 @@ def draw(
     rng = np.empty(4, np.uint64)
     state = np.empty(codes + 1, np.int32)
     held, pick = np.zeros(codes + 1), np.empty(codes + 1, np.int32)
-    scores, sums, counts = np.zeros(codes + 1), np.zeros(codes + 1), np.zeros(codes + 1, np.int64)
+    sums, counts = np.zeros(codes + 1), np.zeros(codes + 1, np.int64)
     weight = np.empty(choices + 1)
     for i in range(len(offsets) - 1):
         if offsets[i] == offsets[i + 1]:
@@ -126,7 +126,7 @@ def draw(
         start(rng, key, entities[i])
         state[:] = choices + 1
         pick[:] = -1
-        scores[:] = 0.0
+        held[:] = 0.0
         sums[:] = 0.0
         counts[:] = 0
         for r in range(offsets[i], offsets[i + 1]):
@@ -138,8 +138,6 @@ def draw(
                 if m == choices:
                     if pick[at] < 0:
                         w = 0.0
-                    elif parent[r] >= 0:
-                        w *= ratio[parent[r], pick[at]]
                 elif parent[r] >= 0:
                     w *= ratio[parent[r], m]
                 weight[m] = w
@@ -153,7 +151,7 @@ def draw(
                 m = 0
             copied = m == choices
             if copied:
-                choice[r], value[r], score[r] = pick[at], held[at], scores[at]
+                choice[r], value[r], score[r] = pick[at], held[at], held[at]
             else:
                 choice[r] = m
                 score[r] = discrete_score[m]
@@ -165,14 +163,13 @@ def draw(
                 else:
                     y = normal(rng)
                 if counts[c] > 0:
-                    mean += beta[h, a, 1] * scores[c] + beta[h, a, 3] * sums[c] / counts[c]
-                mean += beta[h, a, 2] * scores[codes]
+                    mean += beta[h, a, 1] * held[c] + beta[h, a, 3] * sums[c] / counts[c]
+                mean += beta[h, a, 2] * held[codes]
                 if counts[codes] > 0:
                     mean += beta[h, a, 4] * sums[codes] / counts[codes]
                 for j in range(other.shape[1]):
                     mean += beta[h, a, 5 + j] * other[r, j]
                 y = min(max(mean + sigma[h, a] * y, -REACH), REACH)
-                score[r] = y
                 p = normal_cdf(y)
                 cdf = histogram[h, m - first_valued]
                 low, high = 0, BINS
@@ -184,14 +181,15 @@ def draw(
                         high = middle
                 inside = (p - cdf[low]) / (cdf[low + 1] - cdf[low]) if cdf[low + 1] > cdf[low] else 0.5
                 value[r] = -REACH + (low + min(max(inside, 0.0), 1.0)) * (2 * REACH / BINS)
+                score[r] = value[r]
             valued = first_valued >= 0 and choice[r] >= first_valued
             for b in range(2):
                 slot = c if b == 0 else codes
                 state[slot] = m
                 if valued:
-                    pick[slot], held[slot], scores[slot] = choice[r], value[r], score[r]
+                    pick[slot], held[slot] = choice[r], value[r]
             if valued:
                 for slot in (np.int64(c), np.int64(codes)):
-                    sums[slot] += score[r]
+                    sums[slot] += value[r]
                     counts[slot] += 1
     return choice, value, score

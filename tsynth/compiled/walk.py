@@ -144,41 +144,26 @@ def sums_of_codes(
 
 
 @compiled
-def age_bin(days):
-    """Bin of the days since the first row."""
-    if days < 2:
-        return 0
-    return min(np.int64(math.log2(days)), 9)
-
-
-@compiled
 def today_bin(count):
     """Bin of the rows so far on this day."""
     return min(count, 5) - 1 if count < 5 else (4 if count < 9 else 5)
 
 
+PACE, DUE, DUE2, WIDTH = 58, 138, 146, 154
+"""Where the parts of a kind's table begin: days since its last row (or the entity's age), its pace by the class of
+days waited, days from a month after its last day, the same for its last day but one; and where it ends."""
+AGE, TODAY, GAP, ERA, SHARED = 0, 20, 26, 98, 146
+"""Where the parts of the table of all kinds begin: age, rows today, gap before by days waited, era; and its size."""
+NO_GAP = 8
+"""Class of the gap before where there was none."""
+
+
 @compiled
 def due_bin(e, last, month):
-    """Days from the day a month after `last`, -3 to 3, as 1 to 7; 0 where there is no last or no month."""
-    if last < 0 or month == 0:
+    """Days from the day a month after `last`, -3 to 3, as 1 to 7; 0 where time has no months."""
+    if month == 0:
         return 0
     return min(max(e - last - month, -3), 3) + 4
-
-
-@compiled
-def since_days(e, first, last, bins):
-    """Bin of the days since a kind's last day, or of the entity's age where it never had the kind."""
-    if last < 0:
-        return bins[len(bins) - 1] + 1 + age_bin(e - first)
-    return bins[min(e - last, len(bins) - 1)]
-
-
-@compiled
-def pace_bin(e, first, times):
-    """Bin of the days a row of a kind that the entity had on `times` days, in half powers of two; 0 for none."""
-    if times == 0:
-        return 0
-    return min(np.int64(2.0 * math.log2((e - first + 15.0) / times)), 18) + 1
 
 
 @compiled
@@ -188,34 +173,55 @@ def wait_class(days):
 
 
 @compiled
+def shared_place(e, d, d0, before, count, bins):
+    """Places in the table of all kinds of the age and of the gap before (on the same day: the rows so far)."""
+    age = bins[2, min(e - d0, bins.shape[1] - 1)]
+    if e == d:
+        return AGE + age, TODAY + today_bin(count)
+    return AGE + 10 + age, GAP + before * 8 + bins[1, min(e - d, bins.shape[1] - 1)]
+
+
+@compiled
+def kind_places(e, d, d0, last, last2, times, month, zero, ease, bins, logs):
+    """Places in a kind's table: its base, pace, due day and second due day; -1 where it has none."""
+    if last < 0:
+        return bins[0, bins.shape[1] - 1] + 1 + bins[2, min(e - d0, bins.shape[1] - 1)], -1, -1, -1
+    # Half powers of two of the days a row; some days are added so that a quick second row says little.
+    top = len(logs) - 1
+    pace = min(max(np.int64(2.0 * (logs[min(e - d0 + ease, top)] - logs[min(times, top)])), 0), 19)
+    due2 = -1 if last2 < 0 else DUE2 + due_bin(e, last2, month[last2 - zero])
+    return (
+        bins[0, min(e - last, bins.shape[1] - 1)],
+        PACE + 20 * wait_class(e - d) + pace,
+        DUE + due_bin(e, last, month[last - zero]),
+        due2,
+    )
+
+
+@compiled
 def rates(
-    e, d, d0, p, before, count, zero, last, last2, times, month, bins, coarse,
-    by_kind, base, after, pace, due, due2, gap, today, age, out,
+    e, d, d0, p, before, count, zero, last, last2, times, month, ease, bins, logs, by_kind, table, after, shared, out
 ):  # fmt: skip
     """Fill `out` with the rate of each kind on day `e`, the last row being of kind `p` on day `d`; returns their sum.
 
     Where ``e == d`` the rates are those of a further row on the same day, after `count` of them; tables by kind have
     these at index 0, those of later days at 1. `last` and `last2` are the last and the last but one day of each kind,
-    -1 for none, `times` on how many days it came; `zero` is the day that `by_kind` (2, days, K) and `month` (days,)
-    begin with.
+    -1 for none, `times` on how many days it came; `ease` is in days what an entity's pace is softened by; `zero` is
+    the day that `by_kind` (2, days, K) and `month` (days,) begin with.
     """
     z = 0 if e == d else 1
-    common = age[z, age_bin(e - d0)]
-    common *= today[today_bin(count)] if z == 0 else gap[before, coarse[min(e - d, len(coarse) - 1)]]
+    one, two = shared_place(e, d, d0, before, count, bins)
+    common = shared[one] * shared[two]
     wait = wait_class(e - d)
     total = 0.0
     for k in range(len(out)):
-        rate = (
-            by_kind[z, e - zero, k]
-            * base[z, k, since_days(e, d0, last[k], bins)]
-            * after[p, wait, k]
-            * common
-        )
-        if last[k] >= 0:
-            rate *= pace[z, k, pace_bin(e, d0, times[k])]
-            rate *= due[z, k, due_bin(e, last[k], month[last[k] - zero])]
-        if last2[k] >= 0:
-            rate *= due2[z, k, due_bin(e, last2[k], month[last2[k] - zero])]
+        rate = by_kind[z, e - zero, k] * after[p, wait, k] * common
+        b, pace, due, due2 = kind_places(e, d, d0, last[k], last2[k], times[k], month, zero, ease, bins, logs)
+        rate *= table[z, k, b]
+        if pace >= 0:
+            rate *= table[z, k, pace] * table[z, k, due]
+            if due2 >= 0:
+                rate *= table[z, k, due2]
         out[k] = rate
         total += rate
     return total
@@ -223,19 +229,17 @@ def rates(
 
 @compiled
 def sums_of_days(
-    offsets, day, kind, stride, zero, last_day, by_day, month, bins, coarse,
-    by_kind, base, after, pace, due, due2, gap, today, age, which,
-    base_sums, dom_sums, weekday_sums, era_sums, after_sums, pace_sums, due_sums, due2_sums, gap_sums, today_sums,
-    age_sums, lives,
+    offsets, day, kind, stride, zero, last_day, by_day, month, ease, bins, logs, by_kind, table, after, shared, which,
+    table_sums, dom_sums, weekday_sums, after_sums, shared_sums, lives,
 ):  # fmt: skip
     """Add observed (first index 0) and expected (1) next rows, on the same day and by kind on each later day.
 
     Sums by kind hold the days waited at index 2. Only every `stride`-th entity is used. `which` says which sums to
     add: 0 the base, 1 day of month, 2 the kind before and the pace, 3 due days, 4 weekday and era, 5 gap before, rows
-    today and age. `lives` (N, 4) takes, an entity: days with rows after the first, their expectation, its variance, its
-    derivative by the log of its rate.
+    today and age, -1 none. `lives` (N, 4) takes, an entity: days with rows after the first, their expectation, its
+    variance, its derivative by the log of its rate.
     """
-    kinds = base.shape[1]
+    kinds = table.shape[1]
     rate = np.empty(kinds)
     last, last2, times = np.empty(kinds, np.int64), np.empty(kinds, np.int64), np.empty(kinds, np.int64)
     for i in range(0, len(offsets) - 1, stride):
@@ -246,7 +250,7 @@ def sums_of_days(
         last2[:] = -1
         times[:] = 0
         count = 0
-        before = len(gap) - 1  # no gap before
+        before = NO_GAP
         d0 = day[low]
         for r in range(low, high):
             d, p = day[r], kind[r]
@@ -259,8 +263,8 @@ def sums_of_days(
             stop = day[r + 1] if follows else last_day
             for e in range(d, stop + 1):
                 total = rates(
-                    e, d, d0, p, before, count, zero, last, last2, times, month, bins, coarse,
-                    by_kind, base, after, pace, due, due2, gap, today, age, rate,
+                    e, d, d0, p, before, count, zero, last, last2, times, month, ease, bins, logs, by_kind, table,
+                    after, shared, rate,
                 )  # fmt: skip
                 still = math.exp(-total)
                 chance = 1.0 - still
@@ -273,38 +277,62 @@ def sums_of_days(
                     lives[i, 1] += chance
                     lives[i, 2] += chance * still
                     lives[i, 3] += total * still * still
-                for j in range(2):
-                    x = chance if j == 1 else (1.0 if event else 0.0)
+                if which < 0:
+                    continue
+                if which >= 4:
+                    one, two = shared_place(e, d, d0, before, count, bins)
                     if which == 4:
-                        era_sums[j, z, by_day[2, at]] += x
-                    elif which == 5:
-                        age_sums[j, z, age_bin(e - d0)] += x
-                        if z == 1:
-                            gap_sums[j, before, coarse[min(e - d, len(coarse) - 1)]] += x
-                        else:
-                            today_sums[j, today_bin(count)] += x
+                        one = two = ERA + 24 * z + by_day[2, at]
+                    shared_sums[1, one] += chance
+                    if two != one:
+                        shared_sums[1, two] += chance
+                    if event:
+                        shared_sums[0, one] += 1.0
+                        if two != one:
+                            shared_sums[0, two] += 1.0
+                    if which == 5:
+                        continue
                 share = chance / total if total > 0.0 else 0.0
+                wait = wait_class(e - d)
                 for k in range(kinds):
-                    for j in range(3):
-                        x = rate[k] * share if j == 1 else 1.0
-                        if j == 0 and k != came:
-                            continue
-                        if which == 0:
-                            base_sums[j, z, k, since_days(e, d0, last[k], bins)] += x
-                        elif which == 1:
-                            dom_sums[j, z, k, by_day[0, at]] += x
-                        elif which == 2:
-                            after_sums[j, p, wait_class(e - d), k] += x
-                            pace_sums[j, z, k, pace_bin(e, d0, times[k])] += x
-                        elif which == 3:
-                            if last[k] >= 0:
-                                due_sums[j, z, k, due_bin(e, last[k], month[last[k] - zero])] += x
-                            if last2[k] >= 0:
-                                due2_sums[j, z, k, due_bin(e, last2[k], month[last2[k] - zero])] += x
-                        elif which == 4:
-                            weekday_sums[j, z, k, by_day[1, at]] += x
+                    x = rate[k] * share
+                    if which == 1:
+                        c = by_day[0, at]
+                        dom_sums[1, z, k, c] += x
+                        dom_sums[2, z, k, c] += 1.0
+                        if k == came:
+                            dom_sums[0, z, k, c] += 1.0
+                        continue
+                    if which == 4:
+                        c = by_day[1, at]
+                        weekday_sums[1, z, k, c] += x
+                        weekday_sums[2, z, k, c] += 1.0
+                        if k == came:
+                            weekday_sums[0, z, k, c] += 1.0
+                        continue
+                    b, pace, due, due2 = kind_places(
+                        e, d, d0, last[k], last2[k], times[k], month, zero, ease, bins, logs
+                    )
+                    if which == 2:
+                        after_sums[1, p, wait, k] += x
+                        after_sums[2, p, wait, k] += 1.0
+                        if k == came:
+                            after_sums[0, p, wait, k] += 1.0
+                        b = pace
+                    elif which == 3:
+                        b = due
+                        if due2 >= 0:
+                            table_sums[1, z, k, due2] += x
+                            table_sums[2, z, k, due2] += 1.0
+                            if k == came:
+                                table_sums[0, z, k, due2] += 1.0
+                    if b >= 0:
+                        table_sums[1, z, k, b] += x
+                        table_sums[2, z, k, b] += 1.0
+                        if k == came:
+                            table_sums[0, z, k, b] += 1.0
             if follows and stop > d:
-                before = coarse[min(stop - d, len(coarse) - 1)]
+                before = bins[1, min(stop - d, bins.shape[1] - 1)]
                 count = 0
 
 
@@ -317,8 +345,8 @@ def _grown(array):
 
 @compiled
 def walk(
-    key, entities, begin, rate, most, day_length, step, zero, last_day, by_day, month, bins, coarse,
-    by_kind, base, after, pace, due, due2, gap, today, age,
+    key, entities, begin, rate, most, day_length, step, zero, last_day, by_day, month, ease, bins, logs,
+    by_kind, table, after, shared,
     codes, gaps, keys, cuts, order, prob, c_dom, c_weekday, c_time, c_since, since, within, within_edges, clock,
     tie_only,
 ):  # fmt: skip
@@ -328,7 +356,7 @@ def walk(
     and whose shares say of which kind. The last kind stands for all codes beyond, among which the chain chooses, as it
     does for the first row.
     """
-    n, kinds = len(entities), base.shape[1]
+    n, kinds = len(entities), table.shape[1]
     offsets = np.zeros(n + 1, np.int64)
     times, made = np.empty(4 * n + 1024), np.empty(4 * n + 1024, np.int32)
     state = np.empty(4, np.uint64)
@@ -351,7 +379,7 @@ def walk(
         d = np.int64(math.floor(time / day_length))
         d0 = d
         count, rows, drawn = 0, 0, -1
-        before = len(gap) - 1
+        before = NO_GAP
         gap_kind, burst = 0, 0
         while rows < most:
             at = min(max(d - zero, 0), by_day.shape[1] - 1)
@@ -403,8 +431,8 @@ def walk(
             e = d
             while e <= last_day:
                 total = rates(
-                    e, d, d0, p, before, count, zero, last, last2, paces, month, bins, coarse,
-                    by_kind, base, after, pace, due, due2, gap, today, age, now,
+                    e, d, d0, p, before, count, zero, last, last2, paces, month, ease, bins, logs, by_kind, table,
+                    after, shared, now,
                 )  # fmt: skip
                 sure = total
                 if rate[i] != 1.0 and e > d:
@@ -416,7 +444,7 @@ def walk(
             if drawn < 0:
                 break
             if e > d:
-                before = coarse[min(e - d, len(coarse) - 1)]
+                before = bins[1, min(e - d, bins.shape[1] - 1)]
                 gap_kind = 0 if gaps == 1 else gap_class(e - d, False)
                 d = e
                 count, burst = 0, 0

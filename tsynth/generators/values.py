@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.special import ndtr, ndtri
 from scipy.stats import rankdata
 
@@ -47,15 +48,13 @@ class Skeleton:
     age: NDArray[np.float64]
 
 
-def field_scores(field: Field, group: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Normal score of each row: of values by rank in their group and choice, of other choices by their order."""
-    score = np.zeros(len(field.choice))
+def field_scores(field: Field) -> NDArray[np.float64]:
+    """A number a row that other fields may be regressed on: its value, or the place of its choice."""
     plain = discrete_scores(np.bincount(field.choice, minlength=field.choices), field.continuous)
-    valued = field.valued
-    score[~valued] = plain[field.choice[~valued]]
-    if field.value is not None and valued.any():
-        cell = group[valued] * field.choices + field.choice[valued]
-        score[valued] = _ranked(field.value[valued], cell)
+    score = plain[field.choice]
+    if field.value is not None:
+        valued = field.valued
+        score[valued] = field.value[valued]
     return score
 
 
@@ -108,7 +107,7 @@ def learn_field(
     """
     group = np.minimum(skeleton.code, GROUPS - 1).astype(np.int64)
     groups = min(skeleton.codes, GROUPS)
-    score = field_scores(field, group)
+    score = field_scores(field)
     value = np.zeros(len(field.choice)) if field.value is None else field.value
     before, now, remembered, age = loops.memory(
         skeleton.offsets,
@@ -116,7 +115,6 @@ def learn_field(
         skeleton.codes,
         field.choice,
         value,
-        score,
         field.continuous,
         field.choices,
     )
@@ -129,13 +127,11 @@ def learn_field(
         ).reshape(-1, states, width)
         for basis in range(2)
     ]
-    parents = [
-        np.bincount(
-            slices(f, s).astype(np.int64) * field.choices + field.choice, minlength=_states(f) * field.choices
-        ).reshape(-1, field.choices)
-        for f, s in others
+    state: dict[str, Any] = {"tables": tables, "others": len(others)}
+    state["parents"] = [
+        _parent_sums(tables[basis], coarse, before[basis], now[basis], field.choices, others)
+        for basis in range(2)
     ]
-    state: dict[str, Any] = {"tables": tables, "parents": parents}
     state["rows"] = np.bincount(field.choice, minlength=field.choices)
     if field.continuous >= 0:
         valued = field.valued
@@ -153,10 +149,37 @@ def learn_field(
         design = np.column_stack(
             [np.ones(fresh.sum()), remembered[fresh], skeleton.age[fresh]]
             + [s[fresh] for _, s in others[:OTHERS]]
-            + [score[fresh]]
+            + [_ranked(value[fresh], (group * field.choices + field.choice)[fresh])]
         )
         state["moments"] = _moments(design, group[fresh] * loops.AGES + age[fresh], groups * loops.AGES)
     return state, score
+
+
+def _parent_sums(
+    table: NDArray[np.int64],
+    group: NDArray[np.int64],
+    before: NDArray[np.int32],
+    now: NDArray[np.int32],
+    choices: int,
+    others: list[tuple[Field, NDArray[np.float64]]],
+) -> list[NDArray[np.float64]]:
+    """Observed and expected choices (2, states, choices) by the state of each other field of the row.
+
+    Expected is what the chain alone says; a copy is no choice of the row.
+    """
+    if not others or choices < 2:
+        return []
+    fresh = np.flatnonzero(now < choices)
+    chance = _smoothed(table.astype(np.float64))[group[fresh], before[fresh], :choices]
+    chance /= np.maximum(chance.sum(axis=1, keepdims=True), 1e-300)
+    out = []
+    for other, score in others:
+        state = slices(other, score)[fresh]
+        size = _states(other)
+        spread = csr_array((np.ones(len(fresh)), (state, np.arange(len(fresh)))), shape=(size, len(fresh)))
+        seen = np.bincount(state.astype(np.int64) * choices + now[fresh], minlength=size * choices)
+        out.append(np.stack([seen.reshape(size, choices).astype(np.float64), spread @ chance]))
+    return out
 
 
 def table_groups(groups: int, choices: int) -> int:
@@ -214,21 +237,12 @@ class FieldModel:
         )
         return made, score
 
-    def score(self, field: Field, code: NDArray[np.int32]) -> NDArray[np.float64]:
+    def score(self, field: Field) -> NDArray[np.float64]:
         """Scores of a field that was not drawn but is known, such as the gaps of a walk."""
         score = self.discrete[field.choice]
-        valued = field.valued
-        if field.value is None or not valued.any():
-            return score
-        group = np.minimum(code[valued], len(self.beta) - 1)
-        place = np.clip(
-            (field.value[valued] + loops.REACH) / (2 * loops.REACH) * loops.BINS, 0, loops.BINS - 1e-9
-        )
-        cdf = self.histogram[group, field.choice[valued] - self.first_valued]
-        low = place.astype(np.int64)
-        at = np.arange(len(low))
-        p = cdf[at, low] + (place - low) * (cdf[at, low + 1] - cdf[at, low])
-        score[valued] = ndtri(np.clip(p, 1e-4, 1 - 1e-4))
+        if field.value is not None:
+            valued = field.valued
+            score[valued] = field.value[valued]
         return score
 
     def to_state(self) -> dict[str, Any]:
@@ -241,8 +255,8 @@ def merge_field(name: str, choices: int, first_valued: int, states: list[dict[st
     tables = [np.sum([s["tables"][basis] for s in states], axis=0).astype(np.float64) for basis in range(2)]
     basis = int(np.argmin([_entropy(t) for t in tables]))
     parents = [
-        np.sum([s["parents"][j] for s in states], axis=0).astype(np.float64)
-        for j in range(len(states[0]["parents"]))
+        np.sum([s["parents"][basis][j] for s in states], axis=0)
+        for j in range(len(states[0]["parents"][basis]))
     ]
     parent, ratio = _parent(parents, choices)
     rows = np.sum([s["rows"] for s in states], axis=0)
@@ -255,7 +269,7 @@ def merge_field(name: str, choices: int, first_valued: int, states: list[dict[st
         table=_smoothed(tables[basis]),
         ratio=ratio,
         histogram=np.ones((1, 1, loops.BINS + 1)),
-        beta=np.zeros((1, loops.AGES, 6 + min(len(parents), OTHERS))),
+        beta=np.zeros((1, loops.AGES, 6 + min(states[0]["others"], OTHERS))),
         sigma=np.ones((1, loops.AGES)),
         discrete=discrete_scores(rows, first_valued),
     )
@@ -292,16 +306,15 @@ def _smoothed(table: NDArray[np.float64]) -> NDArray[np.float64]:
 def _parent(parents: list[NDArray[np.float64]], choices: int) -> tuple[int, NDArray[np.float64]]:
     """The field before it in the row that tells most of its choice, and by how much each state tilts it."""
     best, gain, ratio = -1, 0.0, np.ones((1, choices))
-    for j, counts in enumerate(parents):
-        total = counts.sum()
-        if total == 0 or choices < 2:
+    for j, (seen, expected) in enumerate(parents):
+        total = seen.sum()
+        if total == 0:
             continue
-        expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0, keepdims=True) / total
         with np.errstate(divide="ignore", invalid="ignore"):
-            told = float(np.where(counts > 0, counts * np.log(counts / expected), 0.0).sum())
-        told -= np.count_nonzero(expected)
-        if told > gain and told > 0.01 * total:
-            best, gain, ratio = j, told, (counts + 1.0 / choices) / (expected + 1.0 / choices)
+            told = float(np.where(seen > 0, seen * np.log(seen / np.maximum(expected, 1e-9)), 0.0).sum())
+        told -= np.count_nonzero(seen)
+        if told > gain and told > 0.002 * total:
+            best, gain, ratio = j, told, (seen + 1.0) / (expected + 1.0)
     return best, ratio
 
 

@@ -128,7 +128,7 @@ class Encoder:
 
     def _day(self) -> float:
         unit = clock.TICKS.get(self.schema.time_unit)
-        return clock.TICKS["d"] / unit if unit and self.schema.time is not None else float("nan")
+        return clock.TICKS["d"] / unit if unit and self.schema.time is not None else 0.0
 
     # -- there
 

@@ -69,7 +69,7 @@ class Rows:
     calendar : bool
         Whether `time` is a date.
     day : float
-        Length of a day in units of `time`; NaN where the unit is none of fixed length.
+        Length of a day in units of `time`; 0 where the unit is none of fixed length.
     step : float
         Lattice on which all times lie, 0 where there is none.
     windowed : bool
@@ -86,7 +86,7 @@ class Rows:
     statics: dict[str, Field] = field(default_factory=dict)
     mark: str | None = None
     calendar: bool = False
-    day: float = float("nan")
+    day: float = 0.0
     step: float = 0.0
     windowed: bool = False
     timing: Timing | None = None

@@ -57,6 +57,8 @@ class Timing:
         where rows are so far apart that the walk would be waste.
     waiting_ : float
         Days between first rows and the end of the span, all entities together; 0 where there are no days.
+    pace_ : float
+        Days a row.
     typical_ : float
         Median gap that is not 0.
     """
@@ -72,7 +74,8 @@ class Timing:
         self.clock_ = False
         self.typical_ = 1.0
         self.waiting_ = 0.0
-        self.day_ = float("nan")
+        self.pace_ = 1.0
+        self.day_ = 0.0
 
     def __getattr__(self, name: str) -> Lengths:
         try:
@@ -121,6 +124,7 @@ class Timing:
             lives and day > 0 and waiting <= DAYS_A_ROW * max(rows, 1) and self.span_[1] > self.span_[0]
         )
         self.day_, self.waiting_ = day, float(waiting)
+        self.pace_ = self.waiting_ / max(rows, 1)
         gaps = combine([s["gap"] for s in states])
         wide = gaps.value > 0
         if wide.any():
@@ -133,6 +137,7 @@ class Timing:
         return {
             "parts": {name: lengths.to_state() for name, lengths in self.parts.items()},
             "span": list(self.span_), "clock": self.clock_, "typical": self.typical_, "day": self.day_,
+            "waiting": self.waiting_, "pace": self.pace_,
         }  # fmt: skip
 
     def restore(self, state: dict[str, Any]) -> Self:
@@ -140,11 +145,9 @@ class Timing:
         for name, lengths in self.parts.items():
             lengths.restore(state["parts"][name])
         self.span_ = (float(state["span"][0]), float(state["span"][1]))
-        self.clock_, self.typical_, self.day_ = (
-            bool(state["clock"]),
-            float(state["typical"]),
-            float(state["day"]),
-        )
+        self.clock_ = bool(state["clock"])
+        self.typical_, self.day_ = float(state["typical"]), float(state["day"])
+        self.waiting_, self.pace_ = float(state["waiting"]), float(state["pace"])
         return self
 
 

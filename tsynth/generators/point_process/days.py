@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tsynth.data.encoding import Rows
+    from tsynth.data.encoding.timing import Timing
 
 __all__ = ["PASSES", "Calendar", "Hazards", "code_factor_sums", "update_factors"]
 
@@ -33,23 +34,26 @@ PASSES = (0, 1, 0, 2, 3, 0, 1, 4, 5, 2, 3, 0, 1, 2, 3, 1, 0, 0)
 """Which sums each pass takes in; see `tsynth.compiled.walk.sums_of_days`."""
 KINDS = 32
 """Codes beyond this many compete as one kind."""
-CELLS = 30_000_000
+CELLS = 12_000_000
 """Days times kinds that a pass looks at, over all blocks together; of larger data every n-th entity is used."""
-AGES = 10
 ERAS = 24
-COARSE = np.array([0, 0, 1, 1, *[2] * 4, *[3] * 6, *[3] * 1, *[4] * 13, *[5] * 4, *[6] * 29, 7], np.int64)
 WITHIN = 22
 SLOTS = 48
 
 _EDGES = [36, 38, 43, 51, 58, 63, 75, 88, 94, 110, 180, 366]
 
 
-def _gap_bins() -> NDArray[np.int64]:
-    days = np.arange(367)
-    return np.where(days <= 35, days, 35 + np.searchsorted(_EDGES, days, side="right")).astype(np.int64)
+def _bins() -> NDArray[np.int64]:
+    days = np.arange(1025)
+    waited = np.where(days <= 35, days, 35 + np.searchsorted(_EDGES, days, side="right"))
+    coarse = np.searchsorted([2, 4, 8, 15, 28, 32, 61], days, side="right")
+    age = np.minimum(np.log2(np.maximum(days, 1)).astype(np.int64), 9)
+    return np.stack([waited, coarse, age]).astype(np.int64)
 
 
-GAP_BINS = _gap_bins()
+BINS = _bins()
+"""Bins of days: waited since the last row of a kind, of the gap before, of the age."""
+LOGS = np.log2(np.maximum(np.arange(65_536), 1.0))
 _SINCE_EDGES = [1, 3, 7, 14, 25, 28, 30, 31, 32, 36, 61]
 SINCE_DAYS = np.searchsorted(_SINCE_EDGES, np.arange(62), side="right").astype(np.int64)
 SINCE_ROWS = np.searchsorted([2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64], np.arange(65), side="right").astype(
@@ -69,6 +73,8 @@ class Calendar:
         Of a day, in units of time.
     by_day : int64 array, (3, days)
         Day of month (`tsynth.compiled.walk.DOMS`), weekday, era of each day.
+    ease : int
+        Days that soften the pace of an entity with few rows: the source's days a row.
     month : int64 array, (days,)
         Days in the month of each day, 0 where time is no date.
     """
@@ -76,26 +82,28 @@ class Calendar:
     first: int
     last: int
     length: float
+    ease: int
     by_day: NDArray[np.int64]
     month: NDArray[np.int64]
 
     @classmethod
-    def of(cls, span: tuple[float, float], length: float, calendar: bool) -> Calendar:
-        """The calendar of a span; where time is no date only a cycle of seven days is known."""
+    def of(cls, timing: Timing, calendar: bool) -> Calendar:
+        """The calendar of a source's span; where time is no date only a cycle of seven days is known."""
+        span, length, ease = timing.span_, timing.day_, int(np.clip(timing.pace_, 5, 365))
         first, last = int(np.floor(span[0] / length)), int(np.floor(span[1] / length))
         days = np.arange(first, last + 2, dtype=np.int64)
         size = len(days)
         era = np.minimum((days - first) * min(ERAS, max(1, size // 28)) // size, ERAS - 1)
         if not calendar:
             zero = np.zeros(size, np.int64)
-            return cls(first, last, length, np.stack([zero, days % 7, era]), zero)
+            return cls(first, last, length, ease, np.stack([zero, days % 7, era]), zero)
         date = days.astype("datetime64[D]")
         month = date.astype("datetime64[M]")
         start, after = month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]")
         of_month, left = (date - start).astype(np.int64), (after - date).astype(np.int64) - 1
         dom = np.where(left <= 3, 30 - left, np.minimum(of_month, 26))
         return cls(
-            first, last, length, np.stack([dom, (days + 3) % 7, era]), (after - start).astype(np.int64)
+            first, last, length, ease, np.stack([dom, (days + 3) % 7, era]), (after - start).astype(np.int64)
         )
 
     def day(self, time: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -103,16 +111,8 @@ class Calendar:
         return np.clip(np.floor(time / self.length), self.first, self.last).astype(np.int64)
 
 
-TABLES = ("base", "dom", "weekday", "era", "after", "pace", "due", "due2", "gap", "today", "age")
-_OF_PASS = (
-    ("base",),
-    ("dom",),
-    ("after", "pace"),
-    ("due", "due2"),
-    ("weekday", "era"),
-    ("gap", "today", "age"),
-)
-_LEAN = {"after": 4.0, "dom": 0.5, "due": 0.5, "due2": 0.5, "pace": 1.0, "base": 0.5}
+_LEAN = {"after": 4.0, "weekday": 3.0, "shared": 5.0, "dom": 0.5, "table": 0.5}
+_BASE = slice(0, loops.PACE)
 
 
 class Hazards:
@@ -124,59 +124,57 @@ class Hazards:
     """
 
     def __init__(self, kinds: int) -> None:
-        one, coarse = np.ones, int(COARSE.max()) + 1
+        one = np.ones
         self.tables: dict[str, NDArray[np.float64]] = {
-            "base": one((2, kinds, int(GAP_BINS.max()) + 1 + AGES)), "dom": one((2, kinds, loops.DOMS)),
-            "weekday": one((2, kinds, 7)), "era": one((2, ERAS)), "after": one((kinds, 4, kinds)),
-            "pace": one((2, kinds, 20)), "due": one((2, kinds, 8)), "due2": one((2, kinds, 8)),
-            "gap": one((coarse + 1, coarse)), "today": one(6), "age": one((2, AGES)),
+            "table": one((2, kinds, loops.WIDTH)), "dom": one((2, kinds, loops.DOMS)), "weekday": one((2, kinds, 7)),
+            "after": one((kinds, 4, kinds)), "shared": one(loops.SHARED),
         }  # fmt: skip
 
     def arguments(self, days: Calendar) -> list[NDArray[np.float64]]:
         """Tables in the order in which the loops take them; those of the day alone multiplied out."""
         t = self.tables
+        era = t["shared"][loops.ERA :].reshape(2, ERAS)
         by_kind = t["dom"][:, :, days.by_day[0]] * t["weekday"][:, :, days.by_day[1]]
-        by_kind = (by_kind * t["era"][:, None, days.by_day[2]]).transpose(0, 2, 1)
-        rest = [t[n] for n in ("base", "after", "pace", "due", "due2", "gap", "today", "age")]
-        return [np.ascontiguousarray(by_kind), *rest]
+        by_kind = (by_kind * era[:, None, days.by_day[2]]).transpose(0, 2, 1)
+        return [np.ascontiguousarray(by_kind), t["table"], t["after"], t["shared"]]
 
     def sums(
         self, view: Rows, kind: NDArray[np.int64], days: Calendar, which: int, stride: int
     ) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Observed and expected rows of one block under these tables, and the lives of its entities."""
-        totals = {n: np.zeros((3, *self.tables[n].shape)) for n in TABLES}
+        names = ("table", "dom", "weekday", "after", "shared")
+        totals = {n: np.zeros((3, *self.tables[n].shape)) for n in names}
         lives = np.zeros((view.n_entities, 4))
         loops.sums_of_days(
             view.offsets, days.day(view.time), kind, stride, days.first, days.last, days.by_day, days.month,
-            GAP_BINS, COARSE, *self.arguments(days), which, *(totals[n] for n in TABLES), lives,
+            days.ease, BINS, LOGS, *self.arguments(days), which, *totals.values(), lives,
         )  # fmt: skip
-        return {n: totals[n] for n in _OF_PASS[which]}, lives
+        return {n: x for n, x in totals.items() if x[1].any()}, lives
 
     def update(self, totals: dict[str, Any], number: int) -> None:
         """Take in the sums of pass `number`."""
-        for name, sums in totals.items():
-            observed, expected = sums[0], sums[1]
-            if number == 0:
-                rare = (
-                    0.3
-                    * (observed.sum(axis=1, keepdims=True) + 0.01)
-                    / (sums[2].sum(axis=1, keepdims=True) + 1.0)
-                )
-                chance = (observed + rare) / (sums[2] + 0.3)
-                self.tables[name] = np.clip(-np.log1p(-np.minimum(chance, 0.99)), 1e-12, 20.0)
-                continue
-            lean = _LEAN.get(name, 3.0)
-            if sums[2].sum() > 0:
+        if number == 0:
+            observed, waited = totals["table"][0][..., _BASE], totals["table"][2][..., _BASE]
+            rare = (
+                0.3 * (observed.sum(axis=1, keepdims=True) + 0.01) / (waited.sum(axis=1, keepdims=True) + 1.0)
+            )
+            chance = (observed + rare) / (waited + 0.3)
+            self.tables["table"][..., _BASE] = np.clip(-np.log1p(-np.minimum(chance, 0.99)), 1e-12, 20.0)
+            return
+        for name, (observed, expected, waited) in totals.items():
+            lean = _LEAN[name]
+            if waited.any():
                 # Where a row comes on most of the days waited, the share of days says little: compare the hazards.
-                tries = sums[2] + 2 * lean
+                tries = waited + 2 * lean
                 observed, expected = (
                     -np.log1p(-np.minimum((x + lean) / tries, 0.998)) for x in (observed, expected)
                 )
                 ratio = observed / expected
             else:
                 ratio = (observed + lean) / (expected + lean)
-            self.tables[name] = np.clip(self.tables[name] * ratio, 1e-6, 1e5)
-        self.tables["base"] = np.minimum(self.tables["base"], 20.0)
+            self.tables[name] = np.clip(self.tables[name] * ratio, 1e-12, 1e5)
+        base = self.tables["table"][..., _BASE]
+        np.minimum(base, 20.0, out=base)
 
 
 def code_factor_sums(

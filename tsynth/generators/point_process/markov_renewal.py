@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["MarkovRenewal"]
 
 GAP = "(gap)"
-CORRECTIONS = 4
+WALKED = 4_000_000
+"""Days times kinds that each of these samples takes."""
+CORRECTIONS = 8
 """Times that a walk is sampled, compared with the source and corrected."""
 
 
@@ -90,10 +92,12 @@ class MarkovRenewal(Generator):
         skeleton = values.Skeleton(
             view.offsets, code, coding.codes, _age(view.offsets, view.time, timing.typical_)
         )
+        bare = values.Skeleton(view.offsets, code, coding.codes, _place(view.offsets))
         others: list[tuple[Field, NDArray[np.float64]]] = []
         fields = []
         for field in [Field(GAP, gap.choice, gap.value, gap.choices, gap.continuous), *coding.rest(view)]:
-            state, score = values.learn_field(field, skeleton, others)
+            at = bare if field.name == GAP else skeleton
+            state, score = values.learn_field(field, at, others)
             fields.append(
                 {"name": field.name, "choices": field.choices, "first": field.continuous, "sums": state}
             )
@@ -161,10 +165,11 @@ class MarkovRenewal(Generator):
 
     def _correct(self, entities: int) -> None:
         """Sample and compare with the source, a few times."""
-        days = Calendar.of(self.encoder_.timing.span_, self.encoder_.timing.day_, self._calendar())
-        size = int(min(entities, max(200, 3_000_000 // max(1.0, self.encoder_.timing.waiting_ / entities))))
+        days = Calendar.of(self.encoder_.timing, self._calendar())
+        each = self.encoder_.timing.waiting_ / entities * self.timing_["rows"].shape[1]
+        size = int(np.clip(WALKED // max(1.0, each), 500, 20_000))
         for turn in range(CORRECTIONS):
-            streams = Streams(turn, "correct", range(min(size, 20_000)))
+            streams = Streams(turn, "correct", range(size))
             offsets, time, code = self._events(streams, None)[-1]
             ClockTiming.correct(self.timing_, offsets, days.day(time), code)
 
@@ -211,9 +216,9 @@ class MarkovRenewal(Generator):
         if timing.clock_:
             gaps, inside = gaps_of(offsets, time)
             gap = timing.gap.encode_values(np.where(inside, gaps, np.nan))
-            others.append((gap, models[0].score(gap, code)))
+            others.append((gap, models[0].score(gap)))
         else:
-            bare = values.Skeleton(offsets, code, coding.codes, np.zeros(len(code)))
+            bare = values.Skeleton(offsets, code, coding.codes, _place(offsets))
             gap, gap_score = models[0].draw(draw, bare, opening[GAP], [])
             time = _added(offsets, begin, timing.gap.decode_values(gap), self.encoder_.time_step_)
             others.append((gap, gap_score))
@@ -260,6 +265,12 @@ class MarkovRenewal(Generator):
     def _calendar(self) -> bool:
         time = self.bare_schema_.time
         return time is not None and self.bare_schema_[time].kind == "datetime"
+
+
+def _place(offsets: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Place of each row in its entity, logged: what stands for the age where the age is yet to be drawn."""
+    lengths = np.diff(offsets)
+    return np.log1p(np.arange(int(offsets[-1])) - np.repeat(offsets[:-1], lengths))
 
 
 def _age(offsets: NDArray[np.int64], time: NDArray[np.float64], typical: float) -> NDArray[np.float64]:

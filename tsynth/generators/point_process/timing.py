@@ -10,10 +10,10 @@ from scipy.special import gammaincinv, ndtr
 from tsynth.compiled import walk as loops
 from tsynth.generators.point_process import chain
 from tsynth.generators.point_process.days import (
+    BINS,
     CELLS,
-    COARSE,
-    GAP_BINS,
     KINDS,
+    LOGS,
     PASSES,
     SINCE_DAYS,
     SINCE_ROWS,
@@ -81,7 +81,7 @@ class ClockTiming:
         view: Rows, timing: Timing, code: NDArray[np.int32], codes: int, order: int
     ) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Sums of one block, and how lively each entity is for its time."""
-        days = Calendar.of(timing.span_, timing.day_, view.calendar)
+        days = Calendar.of(timing, view.calendar)
         day = days.day(view.time)
         step = np.arange(view.n_rows) - np.repeat(view.offsets[:-1], np.diff(view.offsets))
         before = np.where(step > 0, np.roll(day, 1), day)
@@ -109,7 +109,7 @@ class ClockTiming:
             passes.append(totals)
             hazards.update(totals, number)
         if stride > 1:
-            _, lives = hazards.sums(view, kind, days, 0, 1)
+            _, lives = hazards.sums(view, kind, days, -1, 1)
         state = {
             "counts": counts,
             "factors": _fit_factors(view, code, gap, place, counts, (codes, gaps, order), SINCE_DAYS),
@@ -130,7 +130,7 @@ class ClockTiming:
         gaps = 5 if codes <= GROUPS else 1
         hazards = Hazards(min(codes, KINDS))
         for number in range(len(PASSES)):
-            named = states[0]["passes"][number]
+            named = sorted({n for s in states for n in s["passes"][number]})
             hazards.update(
                 {n: np.sum([s["passes"][number][n] for s in states], axis=0) for n in named}, number
             )
@@ -146,7 +146,7 @@ class ClockTiming:
             "within": np.cumsum(within, axis=2),
             "clock": np.cumsum(clock, axis=1),
             "whole": all(s["whole"] for s in states),
-            "rows": np.sum([s["passes"][0]["base"][0].sum(axis=-1) for s in states], axis=0)
+            "rows": np.sum([s["passes"][0]["table"][0].sum(axis=-1) for s in states], axis=0)
             / sum(s["used"] for s in states),
         }
 
@@ -167,8 +167,9 @@ class ClockTiming:
         later[1:] = day[1:] > day[:-1]
         made = np.bincount((later * kinds + kind)[follows], minlength=2 * kinds).reshape(2, kinds)
         wanted = state["rows"] * (len(offsets) - 1)
-        ratio = ((wanted + 10.0) / (made + 10.0))[:, :, None]
-        state["hazards"]["base"] = np.minimum(state["hazards"]["base"] * np.clip(ratio, 0.5, 2.0), 20.0)
+        ratio = ((wanted + 10.0) / (made + 10.0))[:, :, None] ** 0.8
+        table = state["hazards"]["table"]
+        table[..., : loops.PACE] = np.minimum(table[..., : loops.PACE] * np.clip(ratio, 0.5, 2.0), 20.0)
 
     @staticmethod
     def sample(
@@ -182,7 +183,7 @@ class ClockTiming:
         order: int,
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]]:
         """Offsets, times and codes of entities whose first rows are at `begin`."""
-        days = Calendar.of(timing.span_, timing.day_, calendar)
+        days = Calendar.of(timing, calendar)
         rate = np.ones(len(begin))
         if state["unlike"] > 1e-3:
             shape = 1.0 / state["unlike"]
@@ -193,7 +194,7 @@ class ClockTiming:
         hazards.tables = state["hazards"]
         made: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]] = loops.walk(
             streams.key, streams.entities, begin, rate, state["most"], days.length, timing.gap.lattice_,
-            days.first, days.last, days.by_day, days.month, GAP_BINS, COARSE, *hazards.arguments(days),
+            days.first, days.last, days.by_day, days.month, days.ease, BINS, LOGS, *hazards.arguments(days),
             codes, links["gaps"], links["keys"], links["cuts"], order, links["prob"], *links["factors"],
             SINCE_DAYS, state["within"], _within_edges(days.length), state["clock"], state["whole"],
         )  # fmt: skip
