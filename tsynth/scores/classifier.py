@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsynth.data.sequences import Sequences
-from tsynth.scores.base import Detail, Result, Score
+from tsynth.scores.base import CannotSay, Detail, Result, Score
 from tsynth.scores.judges import Trial, try_apart
 from tsynth.scores.ruler import ruler
 from tsynth.scores.summaries import Features, aligned_features, entity_summaries, row_features
@@ -182,6 +182,8 @@ class ClassifierRows(_Classifier):
                     (row_features(measure, d, lags) for d in (reference, candidate)), chosen, strict=True
                 )
             )
+            if not a.names:
+                continue
             trials.append(
                 try_apart(
                     a.values,
@@ -192,6 +194,8 @@ class ClassifierRows(_Classifier):
                     streams.purpose("lags", int(lags)),
                 )
             )
+        if not trials:
+            raise CannotSay("no column varies")
         return _Judged(trials, (a, b), streams)
 
 

@@ -30,6 +30,9 @@ def fitted(
     It does not stop early, so it depends on data and seed alone; and it runs on one thread, because on a busy machine
     two threads wait for each other far longer than they compute.
     """
+    unknown = np.isnan(features).all(axis=0)
+    if unknown.any():  # the binning of scikit-learn does not take a column without a number
+        features = np.where(unknown, 0.0, features)
     make = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
     many = classify and len(np.unique(target)) > 2
     model = make(

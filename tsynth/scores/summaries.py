@@ -78,7 +78,8 @@ class _Table:
         self.names.append(name)
         if levels:
             self.levels[name] = list(levels)
-        self.columns.append(np.asarray(values, dtype=np.float64))
+        values = np.asarray(values, dtype=np.float64)
+        self.columns.append(np.where(np.isfinite(values), values, np.nan))
 
     def features(self, rows: int) -> Features:
         return Features(
@@ -122,6 +123,7 @@ def _edge(data: Sequences, values: NDArray[np.float64], last: bool) -> NDArray[n
     return out
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def entity_summaries(ruler: Ruler, data: Sequences, leave_out: tuple[str, ...] = ()) -> Features:
     """One row an entity: its length, times, statistics of every column, its statics.
 
@@ -188,6 +190,7 @@ def _levels(ruler: Ruler, column: Column) -> list[str]:
     return ruler.level_names(column.name) if column.discrete else []
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def row_features(ruler: Ruler, data: Sequences, lags: bool, leave_out: tuple[str, ...] = ()) -> Features:
     """One row a row: its values and calendar, and with `lags` what the two rows before it held and how long ago.
 
