@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tsynth.data.sequences import Note
 from tsynth.data.text_dates import epoch, iso_times, looks_like_time, read_dates
+from tsynth.data.text_numbers import all_hold, any_holds, evidence, integers, match, numbers, shaped
 from tsynth.errors import DataError
 
 __all__ = ["NULLS", "TextOptions", "convert", "decimal_evidence"]
@@ -50,13 +50,6 @@ NULLS = frozenset(
 
 TEXT_NULLS = frozenset(["NA", "N/A", "NaN", "nan", "NULL", "null", "<NA>", "#N/A", "NaT"])
 """What stands for a missing value among texts, where other spellings may be words."""
-
-_NUMBER = r"\A[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\z"
-_COMMA = r"\A[+-]?\d*,\d+\z"
-_BY_COMMA = r"\A[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?\z"
-_BY_POINT = r"\A[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?\z"
-_BY_SPACE = "\\A[+-]?\\d{1,3}(?:[ \u00a0\u202f'’]\\d{3})+(?:[.,]\\d+)?\\z"
-_ZEROS = r"\A[+-]?0\d"
 
 
 @dataclass(frozen=True)
@@ -116,7 +109,7 @@ def convert(
     """
     if name in options.text or column.null_count == len(column):
         return column, []
-    fast = None if options.null_values else _integers(column)
+    fast = None if options.null_values else integers(column)
     if fast is not None:
         return _epoch(name, fast, options)
     if options.null_values == () and options.date_format is None and (times := iso_times(column)) is not None:
@@ -131,9 +124,9 @@ def convert(
 
     if values.null_count == len(values):
         return pa.chunked_array([pa.nulls(len(column), pa.string())]), notes
-    found = _integers(values)
+    found = integers(values)
     if found is None:
-        number = _numbers(name, values, decimal or options.decimal, separator)
+        number = numbers(name, values, decimal or options.decimal, separator)
         if number is not None:
             found, how = number
             notes += [Note("number_format", f"{name}: read with {how}", name)] if how else []
@@ -204,129 +197,17 @@ def decimal_evidence(columns: list[pa.ChunkedArray]) -> str | None:
     seen = set()
     for column in columns:
         values, _ = _blanked(pc.unique(column), NULLS)
-        point, comma = _evidence(values)
-        if _all(_shape(values)):
+        point, comma = evidence(values)
+        if all_hold(shaped(values)):
             seen |= {"."} if point else set()
             seen |= {","} if comma else set()
     return seen.pop() if len(seen) == 1 else None
 
 
-def _integers(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray | None:
-    """Texts as integers where all of them are written as an integer is, without leading zeros or plus."""
-    for kind in (pa.int64(), pa.uint64()):
-        try:
-            whole = values.cast(kind)
-        except pa.ArrowInvalid:
-            continue
-        # No text of an integer is shorter than its plain form, so equal totals mean that all are plain.
-        return whole if pc.sum(pc.binary_length(values)).as_py() == _plain_length(whole) else None
-    return None
-
-
-def _plain_length(whole: pa.Array | pa.ChunkedArray) -> int:
-    numbers = np.asarray(pc.drop_null(whole))
-    total = len(numbers) + int((numbers < 0).sum())
-    if numbers.dtype == np.int64:
-        size = np.abs(numbers).view(
-            np.uint64
-        )  # of the smallest integer too, whose absolute value wraps around
-    else:
-        size = numbers
-    top = int(size.max(initial=0))
-    power = 10
-    while power <= top:
-        total += int((size >= np.uint64(power)).sum())
-        power *= 10
-    return total
-
-
-def _match(values: pa.Array, pattern: str) -> pa.Array:
-    return pc.fill_null(pc.match_substring_regex(values, pattern), False)
-
-
-def _all(mask: pa.Array) -> bool:
-    return bool(pc.all(mask, min_count=0).as_py())
-
-
-def _any(mask: pa.Array) -> bool:
-    return bool(pc.any(mask, min_count=0).as_py())
-
-
-def _shape(values: pa.Array) -> pa.Array:
-    """Which values have the shape of a number of any style, null counted as one."""
-    fits = pc.is_null(values)
-    for pattern in (_NUMBER, _COMMA, _BY_COMMA, _BY_POINT, _BY_SPACE, r"\A[+-]?(?i:inf|infinity)\z"):
-        fits = pc.or_(fits, _match(values, pattern))
-    return fits
-
-
-def _evidence(values: pa.Array) -> tuple[bool, bool]:
-    """Whether some value can only have a decimal point, and whether some can only have a decimal comma."""
-    grouped_comma, grouped_point = _match(values, _BY_COMMA), _match(values, _BY_POINT)
-    has_point, has_comma = _match(values, r"\."), _match(values, ",")
-    both = pc.and_(has_point, has_comma)
-    leading = _match(values, r"\A[+-]?0[.,]\d{3}\z")
-    point = pc.or_(
-        pc.and_(pc.and_(_match(values, _NUMBER), has_point), pc.or_(pc.invert(grouped_point), leading)),
-        pc.or_(pc.and_(grouped_comma, both), _match(values, r"\A[+-]?[1-9]\d{0,2}(?:,\d{3}){2,}\z")),
-    )
-    comma = pc.or_(
-        pc.and_(_match(values, _COMMA), pc.or_(pc.invert(grouped_comma), leading)),
-        pc.or_(pc.and_(grouped_point, both), _match(values, r"\A[+-]?[1-9]\d{0,2}(?:\.\d{3}){2,}\z")),
-    )
-    comma = pc.or_(comma, pc.and_(_match(values, _BY_SPACE), has_comma))
-    return _any(point), _any(comma)
-
-
-def _numbers(name: str, values: pa.Array, decimal: str | None, separator: str) -> tuple[pa.Array, str] | None:
-    """Distinct texts as numbers and a clause on their style; None where any of them is none."""
-    if not _all(_shape(values)) or _any(_match(values, _ZEROS)):
-        return None
-    if _any(_match(values, r"\A[+-]?\d{16,}\z")):
-        # Integers that did not fit 64 bits, or would lose digits as float.
-        return None
-    point, comma = _evidence(values)
-    if point and comma:
-        return None
-    sign = "." if point else "," if comma else decimal
-    has_point, has_comma = _any(_match(values, r"\.")), _any(_match(values, ","))
-    if sign is None and (has_comma or (has_point and separator in ";\t")) and not _plain(values):
-        if has_comma and separator == "," and not has_point:
-            sign = "."
-        else:
-            example = values.filter(_match(values, "[.,]"))[0].as_py()
-            raise DataError(
-                f"could be read with thousands or with decimals: every value fits both, as {example} does", column=name,
-                fix='say decimal="." or decimal=","',
-            )  # fmt: skip
-    sign = sign or "."
-    other = "," if sign == "." else "."
-    grouped = _any(_match(values, "[ \u00a0\u202f'’]")) or (has_comma if sign == "." else has_point)
-    clean = pc.replace_substring_regex(values, "[ \u00a0\u202f'’]", "")
-    clean = pc.replace_substring(clean, other, "")
-    if sign == ",":
-        clean = pc.replace_substring(clean, ",", ".")
-    try:
-        if not _any(_match(clean, r"[.eEiI]")):
-            made = pc.replace_substring_regex(clean, r"\A\+", "").cast(pa.int64())
-        else:
-            made = pc.replace_substring_regex(clean, r"\A\+", "").cast(pa.float64())
-    except pa.ArrowInvalid:
-        return None
-    how = ["a decimal comma"] if sign == "," and has_comma else []
-    how += ["signs between thousands"] if grouped else []
-    return made, " and ".join(how)
-
-
-def _plain(values: pa.Array) -> bool:
-    """Whether no value has the shape of groups of three digits."""
-    return not _any(pc.or_(_match(values, _BY_COMMA), _match(values, _BY_POINT)))
-
-
 def _truth(values: pa.Array) -> pa.Array | None:
     lower = pc.utf8_lower(values)
     known = pc.or_(pc.is_null(lower), pc.is_in(lower, pa.array(["true", "false"], lower.type)))
-    return pc.equal(lower, pa.scalar("true", lower.type)) if _all(known) else None
+    return pc.equal(lower, pa.scalar("true", lower.type)) if all_hold(known) else None
 
 
 def _blanked(
@@ -340,7 +221,7 @@ def _blanked(
     if strip:
         gone = pc.or_(gone, pc.fill_null(pc.equal(bare, ""), False))
         values = bare
-    if not _any(gone):
+    if not any_holds(gone):
         return values, []
     spelled = [s for s in pc.unique(bare.filter(gone)).to_pylist() if s]
     return pc.if_else(gone, pa.scalar(None, values.type), values), sorted(spelled)
@@ -352,29 +233,29 @@ def _null_note(name: str, spelled: list[str]) -> Note:
 
 def _misfits(values: pa.Array, options: TextOptions) -> tuple[str, pa.Array] | None:
     bare, _ = _blanked(values, NULLS | set(options.null_values))
-    number = _shape(bare)
-    date = pc.or_(pc.is_null(bare), _match(bare, r"\A\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ,].*)?\z"))
-    if not _any(number) and not _any(date):
+    number = shaped(bare)
+    date = pc.or_(pc.is_null(bare), match(bare, r"\A\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ,].*)?\z"))
+    if not any_holds(number) and not any_holds(date):
         return None
     numbers, dates = (pc.sum(m).as_py() for m in (number, date))
     fits, what = (number, "number") if numbers >= dates else (date, "date")
-    return None if _all(fits) else (what, pc.invert(fits))
+    return None if all_hold(fits) else (what, pc.invert(fits))
 
 
 def _codes_of_two(values: pa.Array) -> bool:
     """Whether texts are codes of two capital letters, so that NA may be Namibia."""
     others = pc.is_in(values, pa.array(["NA"], values.type))
-    codes = _match(values, r"\A[A-Z]{2}\z")
+    codes = match(values, r"\A[A-Z]{2}\z")
     return (
         len(values) > 2
-        and _all(pc.or_(pc.or_(codes, pc.is_null(values)), others))
+        and all_hold(pc.or_(pc.or_(codes, pc.is_null(values)), others))
         and pc.sum(codes).as_py() > 2
     )
 
 
 def _without_apostrophes(name: str, values: pa.Array, notes: list[Note]) -> pa.Array:
-    marked = _match(values, r"\A'+[=+\-@\t\r]")
-    if not _any(marked):
+    marked = match(values, r"\A'+[=+\-@\t\r]")
+    if not any_holds(marked):
         return values
     notes.append(
         Note(
@@ -398,13 +279,10 @@ def _epoch(
         if whole:
             made = column.cast(pa.int64()).cast(pa.timestamp(unit))
         else:
-            micro = pc.round(pc.multiply(column, 1e6))
+            # A double holds seconds of our days to the microsecond.
             fine = "ms" if pc.all(pc.equal(pc.round(column, 3), column)).as_py() else "us"
-            made = (
-                micro.cast(pa.int64()).cast(pa.timestamp("us")).cast(pa.timestamp(fine), safe=fine == "us")
-                if fine == "us"
-                else (pc.round(pc.multiply(column, 1e3)).cast(pa.int64()).cast(pa.timestamp("ms")))
-            )
+            ticks = pc.round(pc.multiply(column, 1e3 if fine == "ms" else 1e6))
+            made = ticks.cast(pa.int64()).cast(pa.timestamp(fine))
         return made, [Note("epoch", f"{name}: numbers read as time since 1970 in {unit}", name)]
     if whole and column.type == pa.int64():
         ends = pc.min_max(column)
