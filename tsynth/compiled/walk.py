@@ -1,12 +1,15 @@
-"""Loops of `markov_renewal` over codes and days: sums for learning, walks for sampling.
+"""Loops of `markov_renewal` where all entities live on one clock: sums for learning, walks for sampling.
 
-Arrays that several loops share:
+Arrays that the loops share:
 
-history      the last codes of an entity, latest first; code C stands for "before the first row"
-keys, cuts   sorted contexts of orders 2, 3 ...: those of order m are ``keys[cuts[m - 2]:cuts[m - 1]]``
-prob         smoothed next-code probabilities, one row a context: the (C + 1) * D of order 1, then those of `keys`
-by_day       (4, days): number of the day of month, of the weekday, of the era, of the day's own kind
-factors      per code: day of month, weekday, time of day, time since its last row
+by_day       (3, days): number of the day of month, of the weekday, of the era of each day
+month        (days,): days in the month of each day, 0 where time is no date
+bins         (3, days): bins of days waited since a kind's last row, of the gap before, of the age
+logs         binary logarithms of whole numbers
+by_kind      (2, days, K): what a day does to the rate of each kind; on the day of the last row at 0, later at 1
+table        (2, K, WIDTH): what a kind's own past does; its parts begin at `PACE`, `DUE`, `DUE2`
+after        (K, 4, K): what the kind of the last row does, by how long ago it was
+shared       (SHARED,): what all kinds share; its parts begin at `AGE`, `TODAY`, `GAP`, `ERA`
 """
 
 from __future__ import annotations
@@ -16,131 +19,23 @@ import math
 import numpy as np
 
 from tsynth.compiled.jit import compiled
+from tsynth.compiled.markov import TIMES, choose, context, gap_class, grown, weigh
 from tsynth.compiled.random import start, uniform
 
-__all__ = ["DOMS", "NEVER", "SINCE", "TIMES", "context", "steps", "sums_of_codes", "sums_of_days", "walk"]
-
-DOMS = 31
-"""Days of month 1 to 27, then 3, 2, 1, 0 days before the month's end."""
-TIMES = 8
-"""Parts of a day."""
-NEVER = 12
-"""First of three bins for a code that the entity never had: after few, some, many rows."""
-SINCE = NEVER + 3
-
-
-@compiled
-def context(history, gap, codes, gaps, keys, cuts):
-    """Row of `prob` for this history: the longest context that is known."""
-    for order in range(len(cuts), 1, -1):
-        key = np.int64(0)
-        for m in range(order - 1, -1, -1):
-            key = key * (codes + 1) + history[m]
-        key = key * gaps + gap
-        low, high = cuts[order - 2], cuts[order - 1]
-        end = high
-        while low < high:
-            middle = (low + high) >> 1
-            if keys[middle] < key:
-                low = middle + 1
-            else:
-                high = middle
-        if low < end and keys[low] == key:
-            return (codes + 1) * gaps + low
-    return history[0] * gaps + gap
-
-
-@compiled
-def since_bin(now, last, rows, bins):
-    """Bin of the time since a code's last row."""
-    if last < 0:
-        return NEVER if rows < 4 else (NEVER + 1 if rows < 16 else NEVER + 2)
-    return bins[min(now - last, len(bins) - 1)]
-
-
-@compiled
-def gap_class(days, tie):
-    """What a next code knows of the gap before it: a tie, same day, below a week, below four, more."""
-    if days <= 0:
-        return 0 if tie else 1
-    return 2 if days < 7 else (3 if days < 28 else 4)
-
-
-@compiled
-def weigh(weight, row, prob, dom, weekday, part, now, rows, last, bins, f_dom, f_weekday, f_time, f_since):
-    """Fill `weight` with the weights of the next code; returns their sum."""
-    total = 0.0
-    for k in range(len(weight)):
-        w = (
-            prob[row, k]
-            * f_dom[k, dom]
-            * f_weekday[k, weekday]
-            * f_since[k, since_bin(now, last[k], rows, bins)]
-        )
-        if part >= 0:
-            w *= f_time[k, part]
-        weight[k] = w
-        total += w
-    return total
-
-
-@compiled
-def choose(state, weight, total):
-    """Code drawn with these weights; the most likely one where all weights vanish."""
-    u = uniform(state) * total
-    best = 0
-    for k in range(len(weight)):
-        u -= weight[k]
-        if u < 0.0:
-            return k
-        if weight[k] > weight[best]:
-            best = k
-    return best
-
-
-@compiled
-def sums_of_codes(
-    offsets, use, day, part, gap, code, doms, weekdays, bins, gaps, keys, cuts, prob,
-    f_dom, f_weekday, f_time, f_since, order, observed, expected,
-):  # fmt: skip
-    """Add to `observed` and `expected` (4, C, 31) the rows of each code by day of month, weekday, time of day, since.
-
-    Only rows in `use` count. Expected are the rows that the chain with its present factors gives, each row's candidates together being one.
-    """
-    codes = prob.shape[1]
-    weight = np.empty(codes)
-    history = np.empty(order, np.int64)
-    last = np.empty(codes, np.int64)
-    for i in range(len(offsets) - 1):
-        history[:] = codes
-        last[:] = -1
-        low = offsets[i]
-        for r in range(low, offsets[i + 1]):
-            now, c = day[r], code[r]
-            total = 0.0
-            if use[r]:
-                row = context(history, gap[r], codes, gaps, keys, cuts)
-                total = weigh(
-                    weight, row, prob, doms[r], weekdays[r], part[r], now, r - low, last, bins,
-                    f_dom, f_weekday, f_time, f_since,
-                )  # fmt: skip
-            if total > 0.0:
-                for k in range(codes):
-                    share = weight[k] / total
-                    expected[0, k, doms[r]] += share
-                    expected[1, k, weekdays[r]] += share
-                    if part[r] >= 0:
-                        expected[2, k, part[r]] += share
-                    expected[3, k, since_bin(now, last[k], r - low, bins)] += share
-                observed[0, c, doms[r]] += 1.0
-                observed[1, c, weekdays[r]] += 1.0
-                if part[r] >= 0:
-                    observed[2, c, part[r]] += 1.0
-                observed[3, c, since_bin(now, last[c], r - low, bins)] += 1.0
-            for m in range(order - 1, 0, -1):
-                history[m] = history[m - 1]
-            history[0] = c
-            last[c] = now
+__all__ = [
+    "AGE",
+    "DUE",
+    "DUE2",
+    "ERA",
+    "GAP",
+    "PACE",
+    "SHARED",
+    "TODAY",
+    "WIDTH",
+    "rates",
+    "sums_of_days",
+    "walk",
+]
 
 
 @compiled
@@ -337,13 +232,6 @@ def sums_of_days(
 
 
 @compiled
-def _grown(array):
-    out = np.empty(2 * len(array), array.dtype)
-    out[: len(array)] = array
-    return out
-
-
-@compiled
 def walk(
     key, entities, begin, rate, most, day_length, step, zero, last_day, by_day, month, ease, bins, logs,
     by_kind, table, after, shared,
@@ -367,7 +255,7 @@ def walk(
     parts = clock.shape[1]
     for i in range(n):
         offsets[i] = size
-        if not begin[i] == begin[i]:  # NaN: an entity without rows
+        if math.isnan(begin[i]):  # NaN: an entity without rows
             continue
         start(state, key, entities[i])
         history[:] = codes
@@ -386,7 +274,7 @@ def walk(
             fresh = count == 0 and rows > 0
             part = -1
             if not fresh and not tie_only:
-                part = min(np.int64((time / day_length - d) * TIMES), TIMES - 1)
+                part = min(int((time / day_length - d) * TIMES), TIMES - 1)
             c = np.int64(drawn)
             if drawn < 0 or (drawn == kinds - 1 and codes > kinds):
                 row = context(history, gap_kind, codes, gaps, keys, cuts)
@@ -412,7 +300,7 @@ def walk(
                 else:
                     time = d * day_length
             if size == len(times):
-                times, made = _grown(times), _grown(made)
+                times, made = grown(times), grown(made)
             times[size], made[size] = time, c
             size += 1
             rows += 1
@@ -470,61 +358,3 @@ def walk(
             gap_kind = 0 if (gaps == 1 or wait == 0.0) else 1
     offsets[n] = size
     return offsets, times[:size].copy(), made[:size].copy()
-
-
-@compiled
-def steps(
-    key,
-    entities,
-    survival,
-    most,
-    codes,
-    keys,
-    cuts,
-    order,
-    prob,
-    c_since,
-    since,
-    ending,
-    end_factor,
-    length_bins,
-):
-    """Codes of each entity until it ends; returns offsets and codes.
-
-    The chance that row number j is the last is `ending` of j's bin times `end_factor` of the row's code; the entity
-    ends when the chance of having come this far falls below its `survival` (NaN: an entity without rows).
-    """
-    n = len(entities)
-    offsets = np.zeros(n + 1, np.int64)
-    made = np.empty(4 * n + 1024, np.int32)
-    state = np.empty(4, np.uint64)
-    weight, history, last = np.empty(codes), np.empty(order, np.int64), np.empty(codes, np.int64)
-    ones = np.ones((codes, 1))
-    size = 0
-    for i in range(n):
-        offsets[i] = size
-        if not survival[i] == survival[i]:
-            continue
-        start(state, key, entities[i])
-        history[:] = codes
-        last[:] = -1
-        alive = 1.0
-        rows = 0
-        while rows < most:
-            row = context(history, 0, codes, 1, keys, cuts)
-            total = weigh(weight, row, prob, 0, 0, -1, rows, rows, last, since, ones, ones, ones, c_since)
-            c = choose(state, weight, total)
-            if size == len(made):
-                made = _grown(made)
-            made[size] = c
-            size += 1
-            for m in range(order - 1, 0, -1):
-                history[m] = history[m - 1]
-            history[0] = c
-            last[c] = rows
-            rows += 1
-            alive *= 1.0 - min(ending[length_bins[min(rows, len(length_bins) - 1)]] * end_factor[c], 1.0)
-            if alive <= survival[i]:
-                break
-    offsets[n] = size
-    return offsets, made[:size].copy()

@@ -1,10 +1,10 @@
 """The conditional value model: choices by a chain, values by a regression of normal scores.
 
-A field of a row (see `tsynth.data.encoding.Field`) is drawn in two steps. Its choice (null, a spike, a grid of values,
-or a copy of its last value) comes from counts by the row's code and the choice before, tilted by one other field of the
-same row. A value then comes from the distribution of its code, at a normal score that is regressed on the last value
-of the same code, the last value of the entity, the mean of the code's values so far, the age and the fields drawn before
-in the row. All are counts and sums of products, so blocks merge.
+A field of a row (see `tsynth.data.encoding.Field`) is drawn in two steps. Its choice (null, a spike, a grid of
+values, or a copy of its last value) comes from counts by the row's code and the choice before, tilted by one other
+field of the same row. A value then comes from the distribution of its code, at a normal score that is regressed on the
+last value of the same code, the last value of the entity, the mean of the code's values so far and of all, the age and
+the fields drawn before in the row. All are counts and sums of products, so blocks merge.
 """
 
 from __future__ import annotations

@@ -35,9 +35,9 @@ class Continuous:
     """A number: null, one of the spikes, or a value on one of the grids.
 
     Spikes are zeros, price lists and values that stick out of their neighbours, each held by several entities
-    (see `tsynth.data.encoding.base.threshold`). Grids are the powers of ten that more values are
-    multiples of than chance would have. What is left goes through a grid of quantiles, each smoothed over its lattice step; the ends
-    of the grid are means over the most extreme entities, so no extreme single value is stored.
+    (see `tsynth.data.encoding.base.threshold`). Grids are the powers of ten that more values are multiples of
+    than chance would have. What is left goes through a grid of quantiles, each smoothed over its lattice step;
+    the ends of the grid are means over the most extreme entities, so no extreme single value is stored.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ class Surrogates:
         if pa.types.is_temporal(self.value_kind):
             values = values.cast(pa.int32() if self.value_kind.bit_width == 32 else pa.int64())
         top = pc.max(values).as_py() if len(values) else None
-        return {"top": -1 if top is None else int(math.ceil(top)), "longest": longest}
+        return {"top": -1 if top is None else math.ceil(top), "longest": longest}
 
     def merge(self, states: list[dict[str, Any]]) -> None:
         """A start or a prefix that no block has."""

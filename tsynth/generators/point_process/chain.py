@@ -62,8 +62,8 @@ def build(
 
     References
     ----------
-    Witten, Bell (1991), The zero-frequency problem, IEEE Trans. Inf. Theory 37(4), method C: a context seen n times with
-    T distinct continuations gives weight n / (n + T) to its own counts and the rest to the shorter context.
+    Witten, Bell (1991), The zero-frequency problem, IEEE Trans. Inf. Theory 37(4), method C: a context seen n
+    times with T distinct continuations gives weight n / (n + T) to its own counts, the rest to the shorter context.
     """
     following = keys % codes
     gap = keys // codes % gaps

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsynth.compiled import walk as loops
+from tsynth.compiled import markov as loops
+from tsynth.compiled import walk as walks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,7 +113,7 @@ class Calendar:
 
 
 _LEAN = {"after": 4.0, "weekday": 3.0, "shared": 5.0, "dom": 0.5, "table": 0.5}
-_BASE = slice(0, loops.PACE)
+_BASE = slice(0, walks.PACE)
 
 
 class Hazards:
@@ -126,14 +127,14 @@ class Hazards:
     def __init__(self, kinds: int) -> None:
         one = np.ones
         self.tables: dict[str, NDArray[np.float64]] = {
-            "table": one((2, kinds, loops.WIDTH)), "dom": one((2, kinds, loops.DOMS)), "weekday": one((2, kinds, 7)),
-            "after": one((kinds, 4, kinds)), "shared": one(loops.SHARED),
+            "table": one((2, kinds, walks.WIDTH)), "dom": one((2, kinds, loops.DOMS)), "weekday": one((2, kinds, 7)),
+            "after": one((kinds, 4, kinds)), "shared": one(walks.SHARED),
         }  # fmt: skip
 
     def arguments(self, days: Calendar) -> list[NDArray[np.float64]]:
         """Tables in the order in which the loops take them; those of the day alone multiplied out."""
         t = self.tables
-        era = t["shared"][loops.ERA :].reshape(2, ERAS)
+        era = t["shared"][walks.ERA :].reshape(2, ERAS)
         by_kind = t["dom"][:, :, days.by_day[0]] * t["weekday"][:, :, days.by_day[1]]
         by_kind = (by_kind * era[:, None, days.by_day[2]]).transpose(0, 2, 1)
         return [np.ascontiguousarray(by_kind), t["table"], t["after"], t["shared"]]
@@ -145,7 +146,7 @@ class Hazards:
         names = ("table", "dom", "weekday", "after", "shared")
         totals = {n: np.zeros((3, *self.tables[n].shape)) for n in names}
         lives = np.zeros((view.n_entities, 4))
-        loops.sums_of_days(
+        walks.sums_of_days(
             view.offsets, days.day(view.time), kind, stride, days.first, days.last, days.by_day, days.month,
             days.ease, BINS, LOGS, *self.arguments(days), which, *totals.values(), lives,
         )  # fmt: skip
@@ -181,19 +182,19 @@ def code_factor_sums(
     view: Rows,
     code: NDArray[np.int32],
     gap: NDArray[np.int64],
-    place: dict[str, NDArray[np.int64]],
+    place: dict[str, NDArray[Any]],
     chain: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]],
     factors: list[NDArray[np.float64]],
     shape: tuple[int, int],
     since: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Observed and expected rows (2, 4, codes, 31) of each code by day of month, weekday, time of day, and since."""
+    """Observed and expected rows (2, 4, codes, 31) of each code by day of month, weekday, time of day, since."""
     gaps, order = shape
     codes = chain[2].shape[1]
     sums = np.zeros((2, 4, codes, loops.DOMS))
     loops.sums_of_codes(
-        view.offsets, place["use"], place["day"], place["part"], gap, code.astype(np.int64), place["dom"], place["weekday"],
-        since, gaps, *chain, *factors, order, sums[0], sums[1],
+        view.offsets, place["use"], place["day"], place["part"], gap, code.astype(np.int64),
+        place["dom"], place["weekday"], since, gaps, *chain, *factors, order, sums[0], sums[1],
     )  # fmt: skip
     return sums
 

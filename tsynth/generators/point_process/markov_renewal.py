@@ -78,7 +78,7 @@ class MarkovRenewal(Generator):
     # -- learning
 
     def _learn(self, view: Rows, streams: Streams) -> dict[str, Any]:
-        if isinstance(self.order, bool) or not isinstance(self.order, int) or not 1 <= self.order <= 4:
+        if self.order not in (1, 2, 3, 4):
             raise UsageError(f"order must be a whole number from 1 to 4, not {self.order!r}")
         timing = view.timing
         assert timing is not None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import gammaincinv, ndtr
 
-from tsynth.compiled import walk as loops
+from tsynth.compiled import markov as loops
+from tsynth.compiled import walk as walks
 from tsynth.generators.point_process import chain
 from tsynth.generators.point_process.days import (
     BINS,
@@ -46,7 +47,7 @@ def _fit_factors(
     view: Rows,
     code: NDArray[np.int32],
     gap: NDArray[np.int64],
-    place: dict[str, NDArray[np.int64]],
+    place: dict[str, NDArray[Any]],
     counts: tuple[NDArray[np.int64], NDArray[np.int64]],
     shape: tuple[int, int, int],
     since: NDArray[np.int64],
@@ -96,9 +97,12 @@ class ClockTiming:
         part = np.where(known, np.minimum((fraction * loops.TIMES).astype(np.int64), loops.TIMES - 1), -1)
         at = day - days.first
         place = {
-            "use": (step == 0) | (wait == 0) | (codes > KINDS), "day": day, "part": np.full_like(part, -1) if whole else part,
-            "dom": days.by_day[0, at], "weekday": days.by_day[1, at],
-        }  # fmt: skip
+            "use": known | (codes > KINDS),
+            "day": day,
+            "part": np.full_like(part, -1) if whole else part,
+            "dom": days.by_day[0, at],
+            "weekday": days.by_day[1, at],
+        }
         counts = chain.count(view.offsets, code, gap, codes, gaps, order)
         kinds = min(codes, KINDS)
         kind = np.minimum(code, kinds - 1).astype(np.int64)
@@ -169,7 +173,7 @@ class ClockTiming:
         wanted = state["rows"] * (len(offsets) - 1)
         ratio = ((wanted + 10.0) / (made + 10.0))[:, :, None] ** 0.8
         table = state["hazards"]["table"]
-        table[..., : loops.PACE] = np.minimum(table[..., : loops.PACE] * np.clip(ratio, 0.5, 2.0), 20.0)
+        table[..., : walks.PACE] = np.minimum(table[..., : walks.PACE] * np.clip(ratio, 0.5, 2.0), 20.0)
 
     @staticmethod
     def sample(
@@ -192,7 +196,7 @@ class ClockTiming:
         links = state["chain"]
         hazards = Hazards(1)
         hazards.tables = state["hazards"]
-        made: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]] = loops.walk(
+        made: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]] = walks.walk(
             streams.key, streams.entities, begin, rate, state["most"], days.length, timing.gap.lattice_,
             days.first, days.last, days.by_day, days.month, days.ease, BINS, LOGS, *hazards.arguments(days),
             codes, links["gaps"], links["keys"], links["cuts"], order, links["prob"], *links["factors"],
