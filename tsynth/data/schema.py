@@ -80,6 +80,8 @@ class Column:
             raise UsageError(
                 f"role {self.role!r} does not exist", column=self.name, fix=f"use one of {', '.join(ROLES)}"
             )
+        for flag in ("static", "nullable"):  # a numpy bool is no JSON
+            object.__setattr__(self, flag, bool(getattr(self, flag)))
         if self.bounds is not None:
             object.__setattr__(self, "bounds", tuple(self.bounds))
         if self.levels is not None:

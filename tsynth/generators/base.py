@@ -133,7 +133,7 @@ class Generator:
         found = (
             Constraints(rules.find(data, seed=seed))
             if data.schema.constraints is None
-            else Constraints.from_list(data.schema.constraints)
+            else Constraints.from_list(data.schema.constraints).learned(data)
         )
         bare = found.remove(data)
         self._check(bare)

@@ -14,6 +14,8 @@ from tsynth.data.streams import Streams
 from tsynth.errors import UsageError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from tsynth.data.sequences import Sequences
     from tsynth.generators.base import Generator
 
@@ -49,8 +51,11 @@ def continue_with(generator: Generator, history: Sequences, horizon: Any, paths:
     view = generator._forecast(generator._view(bare), length, paths, streams.purpose("model"))  # type: ignore[attr-defined]
     flat = Streams(seed, f"forecast:{generator.name}", np.arange(bare.n_entities * paths))
     made = generator._decode(view, flat.purpose("decode"), 0)
-    made = generator.constraints_.restore(made, flat.purpose("constraints"))
     whose = np.repeat(np.arange(history.n_entities), paths)
+    # sums, ages and counts go on from the history's last row, so the rules come back on both together
+    whole = _joined(bare.take(whose), made)
+    restored = generator.constraints_.restore(whole, flat.purpose("constraints"))
+    made = restored.keep_rows(_last(restored.lengths - (whole.lengths - made.lengths), restored.lengths))
     known = {n: history.entities[n].take(pa.array(whose)) for n in history.entities.column_names}
     made = made.with_schema(generator.schema_).with_columns(known)
     name = "path" if "path" not in made.schema else "path_number"
@@ -58,3 +63,21 @@ def continue_with(generator: Generator, history: Sequences, horizon: Any, paths:
     schema = made.schema.with_columns([*made.schema.columns, column])
     numbers = pa.array(np.tile(np.arange(paths), history.n_entities))
     return replace(made.with_columns({name: numbers}, schema), origin=history.origin)
+
+
+def _joined(before: Sequences, after: Sequences) -> Sequences:
+    """The rows of each entity of `before`, then those of the same entity of `after`."""
+    rows = pa.concat_tables(
+        [before.rows, after.rows.select(before.rows.column_names)], promote_options="permissive"
+    )
+    entity = np.concatenate([before.entity_of_row, after.entity_of_row])
+    order = np.argsort(entity, kind="stable")
+    offsets = before.offsets + after.offsets
+    return replace(before, rows=rows.take(pa.array(order)), offsets=offsets, _cache={})
+
+
+def _last(count: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """A mask of the last `count` rows of each entity."""
+    ends = np.cumsum(lengths)
+    place = np.arange(ends[-1] if len(ends) else 0)
+    return place >= np.repeat(ends - np.maximum(count, 0), lengths)
