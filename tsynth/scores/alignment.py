@@ -107,8 +107,6 @@ def _under(data: Sequences, schema: Schema) -> Sequences:
         values = data.column(column.name)
         if pa.types.is_null(values.type):
             changed[column.name] = pa.chunked_array([pa.nulls(len(values), _type(column, values))])
-        elif column.discrete and pa.types.is_floating(values.type) and _type(column, values) != values.type:
-            changed[column.name] = values
     out = data.with_schema(narrow)
     return out.with_columns(changed, narrow) if changed else out
 

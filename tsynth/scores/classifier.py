@@ -59,9 +59,12 @@ class _Classifier(Score):
     def details(self, prepared: _Judged) -> list[Detail]:
         """The features without which the last judge loses most, with the medians of both sides."""
         drops, found = self._drops(prepared), []
-        for j in np.argsort(-drops, kind="stable")[:TOLD]:
-            if drops[j] <= LEAST:
-                break
+        for place, j in enumerate(np.argsort(-drops, kind="stable")):
+            if place >= TOLD or drops[j] <= LEAST:
+                found.append(
+                    Detail(f"{self._thing}: {prepared.sides[0].names[j]}", float(max(2 * drops[j], 0)))
+                )
+                continue
             name = prepared.sides[0].names[j]
             middle = [side.middle(name) for side in prepared.sides]
             what = "mostly" if name in prepared.sides[0].levels else "in the middle"

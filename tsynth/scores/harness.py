@@ -222,7 +222,7 @@ def _ask(
         copied=_shown(copied),
         interval=interval,
         interval_by=by,
-        details=tuple(asked[0].details()[:MOST_DETAILS]),
+        details=tuple([d for d in asked[0].details() if d.sentence][:MOST_DETAILS]),
         curve=score.curve(asked[0].synthetic),
     )
     return replace(result, verdict=score.verdict(result))

@@ -80,10 +80,13 @@ class Report(Mapping[str, Result]):
         return float(np.exp(np.mean(np.log(np.maximum(ratios, 1e-12))))) if ratios else None
 
     def worst(self, count: int = 3) -> list[Detail]:
-        """The worst parts over all scores, by excess over the floor, with a sentence each and one a column."""
+        """The worst parts over all scores, with a sentence each and no label twice.
+
+        They are ranked by what exceeds twice the floor: a part as large as chance makes it is no finding.
+        """
         ranked = sorted(
             (
-                (d.value - (d.floor or 0.0), r.name, d)
+                (d.value - 2 * (d.floor or 0.0), r.name, d)
                 for r in self.results.values()
                 for d in r.details
                 if d.sentence

@@ -134,7 +134,7 @@ def _private(results: Mapping[str, Result]) -> Answer:
     what = {
         "exact_rows": "of the synthetic rows equal a training row",
         "exact_runs": "of the runs of three rows equal one in training",
-        "nearest": "more synthetic entities than by chance lie nearest to a training entity",
+        "nearest": "of the synthetic entities lie nearest to a training entity beyond chance",
     }
     made, real = share(shown.value or 0), share(shown.floor or 0)
     sentence = f"{words[levels[at]]}: {made} {what[shown.name]}, {real} of held-out real ones."
