@@ -30,11 +30,16 @@ class Cells:
         return shares[self.wide] / (self.high - self.low)
 
 
-def cells(places: NDArray[np.float64], real: NDArray[np.float64], synthetic: NDArray[np.float64]) -> Cells:
+def cells(
+    places: NDArray[np.float64],
+    real: NDArray[np.float64],
+    synthetic: NDArray[np.float64],
+    least: float = -np.inf,
+) -> Cells:
     """Sort the cells between `places` into single values and wide ones, and open the outermost.
 
     The outermost cells hold everything beyond them, so at their own width they would tower over the others. They are
-    drawn as wide as it takes for the real share to stand no higher than in the cell beside.
+    drawn as wide as it takes for the real share to stand no higher than in the cell beside, but not below `least`.
     """
     low, high = places[:-1].copy(), places[1:].copy()
     width = high - low
@@ -54,9 +59,10 @@ def cells(places: NDArray[np.float64], real: NDArray[np.float64], synthetic: NDA
             level = np.nan_to_num(real[inner]) / width[inner]
             wanted = np.nan_to_num(real[edge]) / level if level > 0 else 0.0
             extra = float(np.clip(wanted - width[edge], 0.0, 0.35 * span))
-            low[edge], high[edge] = (
-                (low[edge] - extra, high[edge]) if sign < 0 else (low[edge], high[edge] + extra)
-            )
+            if sign < 0:
+                low[edge] = max(low[edge] - extra, min(least, low[edge]))
+            else:
+                high[edge] += extra
     return Cells(low[wide], high[wide], wide)
 
 

@@ -93,10 +93,13 @@ def _sorted(curve: Mapping[str, Any], log: bool | None, names: tuple[str, str]) 
     real, synthetic = numbers(curve[names[0]]), numbers(curve[names[1]])
     if curve.get("dates"):
         scale = times(list(curve["edges"]))
-    else:
-        values = numbers(curve["edges"])
-        scale = stretched(values) if (_heavy(values, real) if log is None else log) else linear(values)
-    return scale, cells(scale.places, real, synthetic)
+        return scale, cells(scale.places, real, synthetic, float(scale.places[0]))
+    values = numbers(curve["edges"])
+    if _heavy(values, real) if log is None else log:
+        scale = stretched(values)
+        return scale, cells(scale.places, real, synthetic)
+    scale = linear(values)
+    return scale, cells(scale.places, real, synthetic, 0.0 if values[0] >= 0 else -np.inf)
 
 
 def profile(
@@ -189,7 +192,7 @@ def bubbles(
     cell = min(34.0, 330.0 / max(len(columns), 1), 380.0 / max(len(rows), 1))
     left, top, edge = margin(rows, 19.5), 18 + 9.2 * min(max(ems(clean(c)) for c in columns), 8), 6.0
     width, height = max(left + edge + cell * len(columns) + 34, 300.0), top + edge + cell * len(rows)
-    steep = max(ems(clean(c)) for c in columns) > 2.2
+    steep = _every([ems(clean(c)) for c in columns], cell / 10.5, 0.2) > 1
 
     def paint(drawing: Drawing) -> None:
         axes = drawing.axes(left, top, width - left - cell * len(columns), edge)
@@ -232,11 +235,11 @@ def _heavy(edges: NDArray[np.float64], shares: NDArray[np.float64]) -> bool:
     return span > 9 * half or span > 9 * below
 
 
-def _every(sizes: list[float], room: float) -> int:
+def _every(sizes: list[float], room: float, between: float = 0.6) -> int:
     """Which labels to write, every first, second, third ..., so that none touches the next."""
     for step in (1, 2, 3, 5):
         shown = sizes[::step]
-        if all((a + b) / 2 + 0.6 < step * room for a, b in itertools.pairwise(shown)):
+        if all((a + b) / 2 + between < step * room for a, b in itertools.pairwise(shown)):
             return step
     return 6
 

@@ -210,7 +210,14 @@ def _autocorrelation(curve: Mapping[str, Any], most: int, first: int = 0) -> lis
             signed=c["what"] != "same",
             shares=c["what"] == "same",
         )
-        drawn.append(Panel(shorten(c["name"], 30), svg, "memory", f"{what}; x: rows back"))
+        drawn.append(
+            Panel(
+                shorten(c["name"], 30),
+                svg,
+                "memory of size" if c["what"] == "size" else "memory",
+                f"{what}; x: rows back",
+            )
+        )
     return drawn
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Scale", "linear", "numbers", "stretched", "tick", "times"]
 
 
+_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200, 10_080, 20_160)
 _EM = 10.5  # pixels of an em at the size of figures
 
 
@@ -117,9 +118,11 @@ def stretched(values: NDArray[np.float64]) -> Scale:
             for m in ((1, 3) if len(marks) == 2 else (1, 2, 5))
             if floor * 0.99 <= m * 10.0**p <= top * 1.01
         ]
+    if len(marks) < 2:
+        marks = [m for m in _nice(floor, top, 4) if m > 0]
     marks = marks[:: max(1, math.ceil(len(marks) / 4))]
     if not positive:
-        below = [-m for m in marks] if np.nanmin(values) < -marks[0] else []
+        below = [-m for m in marks] if marks and np.nanmin(values) < -marks[0] else []
         room = 0.13 * float(np.ptp(place(np.array([np.nanmin(values), np.nanmax(values)]))))
         marks = [m for m in (*below[::-1], *marks) if abs(float(place(np.array([m]))[0])) > room]
         marks.append(0.0)
@@ -140,21 +143,20 @@ def times(values: Sequence[str]) -> Scale:
     low, high = float(days.min()), float(days.max())
     span = high - low
     if span > 3 * 366:
-        years = _nice(min(moments).year, max(moments).year, 4)
-        marks = [(_day(int(y), 1), f"{int(y)}") for y in years if y == int(y)]
+        years = _nice(min(moments).year, max(moments).year, 5)
+        marks = [(_day(int(y), 1), f"{int(y)}") for y in years if y == int(y) and 1 <= y <= 9999]
     elif span > 62:
-        first, last = min(moments), max(moments)
-        months = [(first.year + m // 12, m % 12 + 1) for m in range(first.month - 1, first.month + 12 * 4)]
-        months = [(y, m) for y, m in months if (y, m) <= (last.year, last.month)]
+        start, end = min(moments), max(moments)
+        months = [(start.year + m // 12, m % 12 + 1) for m in range(start.month - 1, start.month + 12 * 4)]
+        months = [(y, m) for y, m in months if (y, m) <= (end.year, end.month)]
         step = next((s for s in (1, 2, 3, 6, 12) if len(months) / s <= 5.5), 12)
         marks = [(_day(y, m), f"{y}-{m:02d}") for y, m in months if (m - 1) % step == 0]
-    elif span > 3:
-        marks = [
-            (d, f"{origin + timedelta(days=d):%m-%d}") for d in _nice(math.ceil(low), high, 4) if d == int(d)
-        ]
     else:
-        marks = [(h / 24, f"{origin + timedelta(hours=h):%H:%M}") for h in _nice(low * 24, high * 24, 4)]
-    return Scale(days, [(at, text) for at, text in marks if low <= at <= high])
+        part = next((m for m in _MINUTES if span * 1440 / m <= 5.5), _MINUTES[-1]) / 1440
+        form = "%m-%d" if part >= 1 else "%H:%M"
+        first, last = math.ceil(low / part - 1e-6), math.floor(high / part + 1e-6)
+        marks = [(k * part, f"{origin + timedelta(days=k * part):{form}}") for k in range(first, last + 1)]
+    return Scale(days, [(at, text) for at, text in marks if low - 1e-9 <= at <= high + 1e-9])
 
 
 def _day(year: int, month: int) -> float:

@@ -15,6 +15,7 @@ from tsynth.reports.scales import Scale, linear, tick, times
 from tsynth.reports.words import UNITS, clean, number, of
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from tsynth.data.schema import Column
@@ -144,7 +145,8 @@ def _picture(
     tracks: list[Column],
     ranges: dict[str, tuple[float, float]],
 ) -> str:
-    high = _TRACK * len(tracks)
+    track = 2 * _TRACK if len(tracks) == 1 and not mark else _TRACK
+    high = track * len(tracks)
     low = _LANE * len(lanes) if mark else (0.0 if tracks else _LANE)
     height = 4 + high + (6 if tracks and low else 0) + low + _BOTTOM
     ends = (float(scale.places[0]), float(scale.places[1]))
@@ -153,8 +155,8 @@ def _picture(
     def paint(drawing: Drawing) -> None:
         axes = None
         for k, column in enumerate(tracks):
-            top = 4 + _TRACK * k
-            axes = drawing.axes(_LEFT, top + 3, 8, height - top - _TRACK + 5)
+            top = 4 + track * k
+            axes = drawing.axes(_LEFT, top + 3, 8, height - top - track + 5)
             px, py = _thin(x, data.numeric(column.name)[rows], ends)
             few = len(px) <= 60
             style: dict[str, Any] = dict(marker="o", markersize=2.4) if few else {}
@@ -180,7 +182,8 @@ def _picture(
             codes = data.codes(mark.name)[rows] if mark else np.zeros(len(x), np.int32)
             for k, (_, members) in enumerate(lanes or [("", [0])]):
                 here = _distinct(x[np.isin(codes, members)], ends)
-                axes.vlines(here, k - 0.34, k + 0.34, color=SYNTHETIC, linewidth=1.2, alpha=0.85)
+                ends_of = np.column_stack([np.full(len(here), k - 0.34), np.full(len(here), k + 0.34)])
+                _strokes(axes, here, ends_of)
             axes.hlines(
                 np.arange(count_lanes), ends[0] - pad, ends[1] + pad, color=RULE, linewidth=0.5, zorder=0
             )
@@ -194,6 +197,13 @@ def _picture(
             scale.label(axes)
 
     return draw(key, WIDTH, height, f"A synthetic sequence of {len(x)} rows over time", paint)
+
+
+def _strokes(axes: Axes, at: NDArray[np.float64], ends: NDArray[np.float64]) -> None:
+    """Upright strokes as one path, which is far smaller than a path each."""
+    x = np.repeat(at, 3)
+    y = np.column_stack([ends, np.full(len(at), np.nan)]).ravel()
+    axes.plot(x, y, color=SYNTHETIC, linewidth=1.2, alpha=0.85, solid_capstyle="butt")
 
 
 def _thin(
@@ -233,5 +243,10 @@ def _sentence(
             f"ticks show {clean(mark.name)}"
             + (" (rare codes together)" if any(len(m) > 1 for _, m in lanes) else "")
         )
-    spread = f"from {number(data.lengths.min())} to {number(data.lengths.max())} rows"
+    shortest, longest = int(data.lengths.min()), int(data.lengths.max())
+    spread = (
+        f"from {number(shortest)} to {number(longest)} rows"
+        if shortest < longest
+        else "from the whole release"
+    )
     return f"Chosen evenly {spread}; time runs {axis}; " + ", ".join(parts or ["ticks show rows"]) + "."
