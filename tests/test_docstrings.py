@@ -21,7 +21,8 @@ def run_examples(thing: object, name: str) -> int:
     """Run the examples of a docstring and of its members' docstrings; how many there were."""
     finder, runner = doctest.DocTestFinder(exclude_empty=True), doctest.DocTestRunner(optionflags=OPTIONS)
     lines: list[str] = []
-    for test in finder.find(thing, name, globs={"tsynth": tsynth}):
+    known = {"tsynth": tsynth, getattr(thing, "__name__", name): thing}
+    for test in finder.find(thing, name, globs=known):
         runner.run(test, out=lines.append)
     assert runner.failures == 0, "".join(lines)
     return runner.tries

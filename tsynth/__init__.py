@@ -21,7 +21,7 @@ _LAZY = {
     "errors": "tsynth",
     "evaluate": "tsynth.scores.harness",
     "list_generators": "tsynth.generators.creation",
-    "list_scores": "tsynth.scores",
+    "list_scores": "tsynth.scores.listing",
     "load": "tsynth.generators.artifacts",
     "read": "tsynth.data.reading",
     "recommend": "tsynth.generators.recommend",

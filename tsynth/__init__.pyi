@@ -12,8 +12,8 @@ from tsynth.generators.point_process.markov_renewal import MarkovRenewal as Mark
 from tsynth.generators.recommend import recommend as recommend
 from tsynth.generators.statistical.block_bootstrap import BlockBootstrap as BlockBootstrap
 from tsynth.jobs.run import run as run
-from tsynth.scores import list_scores as list_scores
 from tsynth.scores.harness import evaluate as evaluate
+from tsynth.scores.listing import list_scores as list_scores
 from tsynth.scores.report import Report as Report
 
 __version__: str
