@@ -197,6 +197,10 @@ def test_lost_rules_come_first_and_are_flagged(pages):
     assert table.count("lost in part") == 1
 
 
+def test_extremes_of_the_source_stay_out(pages):
+    assert "87400" not in pages["bank"].replace(",", "")
+
+
 def test_small_cells_are_flagged(examples):
     report, context = examples.bank()
     assert context.synthetic is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +112,7 @@ def _style() -> str:
 
 def _training(curve: Any) -> Panel | None:
     """The training curve, where the generator has one."""
-    if not curve or not curve.get("x"):
+    if not isinstance(curve, Mapping) or not curve.get("x"):
         return None
     svg = figures.curves("training", "Training curve", curve["x"], [], curve["y"])
     return Panel("Training", svg, clean(curve.get("y_label")), f"x: {clean(curve.get('x_label') or 'step')}")

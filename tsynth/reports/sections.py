@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tsynth.reports.context import Context
@@ -203,7 +203,8 @@ def made(context: Context) -> dict[str, Any]:
             "curve": generator.get("curve"),
         },
         "splits": " ".join(parts),
-        "schema": context.schema.rows(),
+        # Bounds are the source's extremes, and an extreme is one entity's.
+        "schema": context.schema.with_columns([replace(c, bounds=None) for c in context.schema]).rows(),
         "time": _time(context),
         "notes": [
             clean(
