@@ -220,7 +220,8 @@ class FieldModel:
         others: list[tuple[Field, NDArray[np.float64]]],
     ) -> tuple[Field, NDArray[np.float64]]:
         """The field for all rows of a skeleton, and its scores."""
-        group = np.minimum(skeleton.code, len(self.beta) - 1).astype(np.int64)
+        code = skeleton.code.astype(np.int64)
+        group = np.minimum(code, len(self.beta) - 1)
         other = np.column_stack([skeleton.age] + [s for _, s in others[:OTHERS]])
         if self.parent >= 0:
             parent = slices(*others[self.parent])
@@ -228,7 +229,7 @@ class FieldModel:
             parent = np.full(len(skeleton.code), -1, np.int32)
         own = streams.purpose(self.name)
         choice, value, score = loops.draw(
-            own.key, own.entities, skeleton.offsets, skeleton.code, np.minimum(group, len(self.table) - 1), group,
+            own.key, own.entities, skeleton.offsets, skeleton.code, np.minimum(code, len(self.table) - 1), group,
             skeleton.codes, self.basis, self.choices, self.first_valued, self.table, parent, self.ratio,
             self.histogram, self.beta, self.sigma, opening, np.ascontiguousarray(other), self.discrete,
         )  # fmt: skip

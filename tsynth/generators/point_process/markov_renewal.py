@@ -168,10 +168,17 @@ class MarkovRenewal(Generator):
         days = Calendar.of(self.encoder_.timing, self._calendar())
         each = self.encoder_.timing.waiting_ / entities * self.timing_["rows"].shape[1]
         size = int(np.clip(WALKED // max(1.0, each), 500, 20_000))
-        for turn in range(CORRECTIONS):
+        before, best, kept = None, np.inf, self.timing_["hazards"]["table"].copy()
+        wanted = self.timing_["rows"].sum(axis=1) + 1e-9
+        for turn in range(CORRECTIONS + 1):
             streams = Streams(turn, "correct", range(size))
             offsets, time, code = self._events(streams, None)[-1]
-            ClockTiming.correct(self.timing_, offsets, days.day(time), code)
+            now = self.timing_["hazards"]["table"].copy()
+            before = ClockTiming.correct(self.timing_, offsets, days.day(time), code, before)
+            error = float(np.sqrt(np.average(before[0] ** 2, weights=self.timing_["rows"] / wanted.sum())))
+            if error < best:
+                best, kept = error, now
+        self.timing_["hazards"]["table"] = kept
 
     # -- making
 

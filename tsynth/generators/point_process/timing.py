@@ -156,12 +156,21 @@ class ClockTiming:
 
     @staticmethod
     def correct(
-        state: dict[str, Any], offsets: NDArray[np.int64], day: NDArray[np.int64], code: NDArray[np.int32]
-    ) -> None:
+        state: dict[str, Any],
+        offsets: NDArray[np.int64],
+        day: NDArray[np.int64],
+        code: NDArray[np.int32],
+        before: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Move the rates of each kind by how its rows in a sample differ from those in the source.
 
-        One pass of fitting matches what comes next after real rows; a walk comes after its own rows, and what it
-        gets wrong adds up. The move is shrunk by the error of the counts.
+        Fitting matches what comes next after real rows; a walk comes after its own rows, and what it gets wrong adds
+        up. The move is shrunk by the error of the counts, and halved where it overshot.
+
+        Returns
+        -------
+        (float64 array, float64 array)
+            Logarithms of wanted over made, and shares of them that were moved, for the next turn's `before`.
         """
         kinds = state["rows"].shape[1]
         kind = np.minimum(code, kinds - 1)
@@ -171,9 +180,14 @@ class ClockTiming:
         later[1:] = day[1:] > day[:-1]
         made = np.bincount((later * kinds + kind)[follows], minlength=2 * kinds).reshape(2, kinds)
         wanted = state["rows"] * (len(offsets) - 1)
-        ratio = ((wanted + 10.0) / (made + 10.0))[:, :, None] ** 0.8
+        off = np.log((wanted + 10.0) / (made + 10.0))
+        share = np.full(off.shape, 0.7)
+        if before is not None:
+            share = np.where(off * before[0] < 0, before[1] / 2, np.minimum(before[1] * 1.1, 0.7))
+        move = np.exp(np.clip(off * share, -0.7, 0.7))[:, :, None]
         table = state["hazards"]["table"]
-        table[..., : walks.PACE] = np.minimum(table[..., : walks.PACE] * np.clip(ratio, 0.5, 2.0), 20.0)
+        table[..., : walks.PACE] = np.minimum(table[..., : walks.PACE] * move, 20.0)
+        return off, share
 
     @staticmethod
     def sample(
