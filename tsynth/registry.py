@@ -35,6 +35,7 @@ SCORES = {
     "exact_rows": "tsynth.scores.copies:ExactRows",
     "exact_runs": "tsynth.scores.copies:ExactRuns",
     "nearest": "tsynth.scores.copies:Nearest",
+    "sequence_judge": "tsynth.scores.judge:SequenceJudge",
     "window_trees": "tsynth.scores.published.trees:WindowTrees",
     "timegan_discriminative": "tsynth.scores.published.discriminative:TimeGANDiscriminative",
     "timegan_discriminative_held_out": "tsynth.scores.published.discriminative:TimeGANDiscriminativeHeldOut",

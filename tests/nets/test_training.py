@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch", reason="the extra `neural` is not installed
 
 import numpy as np  # noqa: E402
 
-from tsynth.nets.judges import foretell, tell_apart  # noqa: E402
+from tsynth.nets.judges import foretell, judge_sequences, tell_apart  # noqa: E402
 from tsynth.nets.training import batches, generator, one_thread  # noqa: E402
 
 
@@ -73,3 +73,22 @@ def test_a_forecaster_learns_what_is_easy():
         for steps in (0, 400)
     )
     assert trained < untrained / 2
+
+
+def test_a_judge_of_sequences_ignores_what_stands_behind_their_ends():
+    random = np.random.default_rng(0)
+    sides = [random.normal(size=(20, 6, 2)).astype(np.float32) for _ in range(2)]
+    lengths = [random.integers(1, 7, 20) for _ in range(2)]
+    learn = np.tile(np.arange(20), (2, 1))
+
+    def run(sides):
+        return judge_sequences(
+            tuple(sides), tuple(lengths), (learn, learn), hidden=3, steps=4, batch=8, seed=0
+        )
+
+    filled = []
+    for side, length in zip(sides, lengths, strict=True):
+        inside = np.arange(6)[None, :, None] < length[:, None, None]
+        filled.append(np.where(inside, side, 9).astype(np.float32))
+    for first, second in zip(run(sides), run(filled), strict=True):
+        np.testing.assert_array_equal(first, second)

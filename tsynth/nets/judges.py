@@ -18,7 +18,7 @@ from tsynth.nets.training import batches, descend, generator, one_thread, tensor
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["foretell", "tell_apart"]
+__all__ = ["foretell", "judge_sequences", "tell_apart"]
 
 SLICE = 4_096
 """Windows that are judged at once."""
@@ -169,3 +169,79 @@ def foretell(
                 shared = x.view(length, 1, -1, x.shape[1]).expand(-1, groups, -1, -1)
                 out.append((net.every(shared).sigmoid() - y.unsqueeze(1)).abs().mean(0))  # (g, b)
         return torch.cat(out, 1).numpy().astype(np.float64)
+
+
+class _SequenceReader(nn.Module):
+    """A recurrent unit over sequences of many lengths; one number read off its last state and its mean one."""
+
+    def __init__(self, groups: int, inputs: int, hidden: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.unit = GroupedGRU(groups, inputs, hidden, generator)
+        self.read = GroupedLinear(groups, 2 * hidden, 1, generator)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """(t, g, d, b) and (g, b) to (g, b)."""
+        inside = torch.arange(len(x)).view(-1, 1, 1) < lengths  # (t, g, b)
+        states = self.unit(x, ~inside)  # (t, g, h, b)
+        mean = (states * inside.unsqueeze(2)).sum(0) / lengths.clamp(min=1).unsqueeze(1)
+        out: Tensor = self.read(torch.cat([states[-1], mean], 1)).squeeze(1)
+        return out
+
+
+def judge_sequences(
+    sides: tuple[NDArray[np.float32], NDArray[np.float32]],
+    lengths: tuple[NDArray[np.int64], NDArray[np.int64]],
+    learn: tuple[NDArray[np.int64], NDArray[np.int64]],
+    *,
+    hidden: int,
+    steps: int,
+    batch: int,
+    seed: int,
+    rate: float = 3e-3,
+    decay: float = 1e-2,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Logits that a sequence is of the second side, of judges that learned from the sequences named.
+
+    Parameters
+    ----------
+    sides : pair of float32 arrays, (n, T, D) and (m, T, D)
+        Sequences, filled up behind their ends.
+    lengths : pair of int64 arrays, (n,) and (m,)
+    learn : pair of int64 arrays, (groups, k) and (groups, l)
+    hidden, steps, batch, seed : int
+    rate, decay : float
+
+    Returns
+    -------
+    float64 arrays, (groups, n) and (groups, m)
+    """
+    groups, (_, length, features) = len(learn[0]), sides[0].shape
+    numbers = generator(seed, "judge sequences")
+    with one_thread():
+        net = _SequenceReader(groups, features, hidden, numbers)
+        flats = [torch.from_numpy(side.transpose(1, 2, 0).reshape(-1, len(side))) for side in sides]
+        ends = [torch.from_numpy(counts) for counts in lengths]
+        chosen = [torch.from_numpy(np.ascontiguousarray(index)) for index in learn]
+        draws = [batches(index.shape[1], batch, steps, groups, numbers) for index in chosen]
+
+        def loss(step: int) -> Tensor:
+            picked = [index.gather(1, next(draw)) for index, draw in zip(chosen, draws, strict=True)]
+            x = torch.cat([_taken(flat, i, length) for flat, i in zip(flats, picked, strict=True)], 3)
+            counts = torch.cat([end[i] for end, i in zip(ends, picked, strict=True)], 1)
+            logits, cut = net(x, counts), picked[0].shape[1]
+            # -log(1 - s(x)) = softplus(x), -log s(x) = softplus(-x)
+            mean = functional.softplus(logits[:, :cut]).mean(1) + functional.softplus(-logits[:, cut:]).mean(
+                1
+            )
+            return mean.sum()
+
+        descend(net, loss, steps, rate=rate, decay=decay)
+        out = []
+        with torch.no_grad():
+            for flat, end in zip(flats, ends, strict=True):
+                parts = []
+                for x, counts in zip(flat.split(SLICE // 8, 1), end.split(SLICE // 8), strict=True):
+                    shared = x.view(length, 1, features, -1).expand(-1, groups, -1, -1)  # (t, g, d, b)
+                    parts.append(net(shared, counts.expand(groups, -1)))
+                out.append(torch.cat(parts, 1).numpy().astype(np.float64))
+        return out[0], out[1]
