@@ -231,8 +231,8 @@ def steps(
 ):
     """Codes of each entity until it ends; returns offsets and codes.
 
-    The chance that row number j is the last is `ending` of j's bin times `end_factor` of the row's code; the entity
-    ends when the chance of having come this far falls below its `survival` (NaN: an entity without rows).
+    Row number j is the last by the hazard `ending` of j's bin times `end_factor` of the row's code; the entity ends
+    when the chance of having come this far falls below its `survival` (NaN: an entity without rows).
     """
     n = len(entities)
     offsets = np.zeros(n + 1, np.int64)
@@ -263,7 +263,8 @@ def steps(
             history[0] = c
             last[c] = rows
             rows += 1
-            alive *= 1.0 - min(ending[length_bins[min(rows, len(length_bins) - 1)]] * end_factor[c], 1.0)
+            at = length_bins[min(rows, len(length_bins) - 1)]
+            alive *= math.exp(-ending[at] * end_factor[min(c, len(end_factor) - 1)])
             if alive <= survival[i]:
                 break
     offsets[n] = size

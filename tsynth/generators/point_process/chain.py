@@ -69,7 +69,7 @@ def build(
     gap = keys // codes % gaps
     history = keys // codes // gaps
     first = history % (codes + 1)
-    everywhere = np.bincount(following, weights=rows, minlength=codes) + 0.5 / codes
+    everywhere = np.bincount(following, weights=rows, minlength=codes)  # a code that never came never comes
     flat = np.zeros((codes + 1, codes))
     np.add.at(flat, (first, following), rows)
     table = np.zeros(((codes + 1) * gaps, codes))

@@ -241,31 +241,24 @@ class StepTiming:
         last = np.zeros(view.n_rows, np.bool_)
         last[view.offsets[1:][lengths > 0] - 1] = True
         bins = _length_bins()[np.minimum(step + 1, len(_length_bins()) - 1)]
+        size = min(codes, GROUPS)
+        cell = bins * size + np.minimum(code, size - 1)
         ends, tries = (
-            np.bincount(bins[last], minlength=bins_count()),
-            np.bincount(bins, minlength=bins_count()),
+            np.bincount(at, minlength=bins_count() * size).reshape(-1, size) for at in (cell[last], cell)
         )
-        hazard = ends / np.maximum(tries, 1)
         state = {
             "counts": counts,
             "factors": _fit_factors(view, code, zero, place, counts, (codes, 1, order), SINCE_ROWS),
             "ends": ends,
             "tries": tries,
-            "code_ends": np.bincount(code[last], minlength=codes),
-            "code_expected": np.bincount(code, weights=hazard[bins], minlength=codes),
         }
         return state, lengths.astype(np.float64)
 
     @staticmethod
     def merge(states: list[dict[str, Any]], codes: int, order: int) -> dict[str, Any]:
         """Tables of all blocks together."""
-        ends, tries, code_ends, code_expected = (
-            np.sum([s[n] for s in states], axis=0) for n in ("ends", "tries", "code_ends", "code_expected")
-        )
-        ending = ends / np.maximum(tries, 1)
-        reached = np.flatnonzero(tries > 0)
-        ending[reached[-1] + 1 :] = 1.0
-        factor = (code_ends + 5.0) / (code_expected + 5.0)
+        ends, tries = (np.sum([s[n] for s in states], axis=0).astype(np.float64) for n in ("ends", "tries"))
+        ending, factor = _endings(ends, tries)
         return {
             "chain": _merged_chain(states, codes, 1, order),
             "ending": ending,
@@ -289,6 +282,21 @@ class StepTiming:
             links["prob"], links["factors"][3], SINCE_ROWS, state["ending"], state["end_factor"], _length_bins(),
         )  # fmt: skip
         return offsets, code
+
+
+def _endings(
+    ends: NDArray[np.float64], tries: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Hazards of the end by length and by code whose products match the ends of each length and of each code."""
+    hazard, factor = np.ones(len(ends)), np.ones(ends.shape[1])
+    for _ in range(40):
+        expected = tries * -np.expm1(-np.minimum(hazard[:, None] * factor, 50.0))
+        hazard = np.minimum(hazard * (ends.sum(axis=1) + 1e-9) / (expected.sum(axis=1) + 1e-9), 50.0)
+        expected = tries * -np.expm1(-np.minimum(hazard[:, None] * factor, 50.0))
+        factor = np.clip(factor * (ends.sum(axis=0) + 0.5) / (expected.sum(axis=0) + 0.5), 1e-3, 1e3)
+    # Nobody went on from the longest, so nobody does.
+    hazard[np.flatnonzero(tries.sum(axis=1) > 0)[-1] :] = 1e6
+    return hazard, factor
 
 
 def _whole_days(view: Rows) -> bool:
