@@ -127,6 +127,13 @@ def test_holdout_of_a_later_time_is_noticed(world):
     assert report["calendar"].curve["volume"] is None
 
 
+def test_later_part_of_the_same_sequences_is_noticed(accounts):
+    data = accounts(60, 1)
+    early = data.step_of_row < data.lengths[data.entity_of_row] // 2
+    report = evaluate(data.keep_rows(early), accounts(60, 3), data.keep_rows(~early), scores=["nearest"])
+    assert report.meta["holdout_in_other_time"]
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [

@@ -101,15 +101,21 @@ def test_faithful(ratio, level):
     assert (found.level, found.number) == (level, pytest.approx(ratio))
 
 
-def test_faithful_is_one_step_worse_where_rules_break():
-    found = answers(
-        {
-            "marginals": result("marginals", 0.02, 0.02, counts_as_fidelity=True),
-            "constraints": result("constraints", 0.3, 0.0),
-        }
-    )[0]
-    assert found.level == "fair"
-    assert "30 % of the rows break a rule" in found.sentence
+@pytest.mark.parametrize(
+    ("name", "value", "level", "words"),
+    [
+        ("constraints", 0.3, "fair", "30 % of the rows break a rule"),
+        ("time_goes_back", 0.6, "poor", "60 % of the rows go back in time"),
+        ("classifier_rows", 0.7, "fair", "in 85 of 100 cases"),
+        ("classifier_entities", 0.97, "poor", "in 98.5 of 100 cases"),
+        ("constraints", 0.01, "good", ""),
+    ],
+)
+def test_faithful_counts_rules_and_judges(name, value, level, words):
+    close = result("marginals", 0.02, 0.02, counts_as_fidelity=True)
+    found = answers({"marginals": close, name: result(name, value, 0.0)})[0]
+    assert found.level == level
+    assert words in found.sentence
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from tsynth import registry
 from tsynth.data.sequences import Note, Sequences
@@ -133,7 +134,7 @@ def _halve(
     holdout = others.get("holdout")
     judge = holdout if holdout is not None else train
     parity = None
-    if holdout is not None and np.nanmin(holdout.time) >= np.nanmax(train.time):
+    if holdout is not None and _later(train, holdout):
         meta["holdout_in_other_time"] = True
         train = train.with_notes(
             Note(OTHER_TIME, "the holdout lies later than train; absolute time is not compared")
@@ -180,6 +181,25 @@ def _halve(
     meta["halvings"] = len(halvings) if holdout is not None else 0
     meta["compared"] = {"entities": len(halvings[0].reference)}
     return train, others, halvings
+
+
+def _later(train: Sequences, holdout: Sequences) -> bool:
+    """Whether the holdout lies after train: as a whole, or sequence by sequence where they are the same ones."""
+    if np.nanmin(holdout.time) >= np.nanmax(train.time):
+        return True
+    name = train.schema.entity
+    if name is None or name not in train or name not in holdout:
+        return False
+    ids = train.column(name).cast(holdout.column(name).type).combine_chunks()
+    twin = pc.index_in(holdout.column(name), value_set=ids)
+    at = np.asarray(twin.fill_null(-1).combine_chunks(), dtype=np.int64)
+    both = (at >= 0) & (holdout.lengths > 0)
+    both &= train.lengths[at] > 0
+    if both.mean() < 0.5:
+        return False
+    first = holdout.time[holdout.offsets[:-1][both]]
+    last = train.time[train.offsets[1:][at[both]] - 1]
+    return bool(np.mean(first >= last) > 0.9)
 
 
 def _order(count: int, purpose: tuple[str | int, ...], seed: int) -> NDArray[np.int64]:

@@ -3,8 +3,9 @@
 Thresholds
 ----------
 faithful
-    `Report.times_floor`: good up to 1.5, fair up to 3, else poor; one step worse where more than 5 % of the rows
-    beyond the real share break a found rule or go back in time.
+    The worst of three: `Report.times_floor`, good up to 1.5, fair up to 3, else poor; the share of rows, beyond that
+    of real ones, that break a found rule or go back in time, good up to .05, fair up to .5; and the better of the
+    two judges, beyond what it reaches between halves of real data, good up to a gap of .5 (AUC .75), fair up to .9.
 useful
     Excess of the score `utility` over its floor, the part of what real data teach that is lost: good up to .05,
     fair up to .15, else poor.
@@ -27,9 +28,9 @@ from tsynth.scores.words import number, share
 if TYPE_CHECKING:
     from tsynth.scores.base import Result
 
-__all__ = ["FAITHFUL", "PRIVATE", "STRUCTURE", "USEFUL", "against_floor", "answers"]
+__all__ = ["FAITHFUL", "JUDGED", "PRIVATE", "STRUCTURE", "USEFUL", "against_floor", "answers"]
 
-FAITHFUL, USEFUL, STRUCTURE = (1.5, 3.0), (0.05, 0.15), 0.05
+FAITHFUL, USEFUL, STRUCTURE, JUDGED = (1.5, 3.0), (0.05, 0.15), (0.05, 0.5), (0.5, 0.9)
 PRIVATE = {"exact_rows": (0.05, 0.2), "exact_runs": (0.01, 0.1), "nearest": (0.05, 0.2)}
 LEVELS = ("good", "fair", "poor")
 
@@ -77,18 +78,25 @@ def _faithful(results: Mapping[str, Result]) -> Answer:
         return Answer(
             "faithful", "cannot say", "Cannot say: there are no held-out real data to compare with."
         )
-    level = _level(times, FAITHFUL)
+    said, levels = [], [_level(times, FAITHFUL)]
+    broken = {"constraints": "break a rule that real data hold", "time_goes_back": "go back in time"}
+    for name, what in broken.items():
+        found = _ok(results, name)
+        if found is not None and (level := _level(_excess(found), STRUCTURE)):
+            levels.append(level)
+            said.append(f"{share(found.value or 0)} of the rows {what}")
+    judges = [r for name in ("classifier_entities", "classifier_rows") if (r := _ok(results, name))]
+    if judges:
+        best = max(judges, key=_excess)
+        if level := _level(_excess(best), JUDGED):
+            levels.append(level)
+            said.append(
+                f"a model tells them from real data in {number(50 + 50 * (best.value or 0))} of 100 cases"
+            )
+    level = max(levels)
     words = ("Close to real data", "Alike in the main, with visible differences", "Clearly unlike real data")
     sentence = f"{words[level]}: gaps are {number(times)} times those between two halves of real data"
-    broken = [
-        r
-        for name in ("constraints", "time_goes_back")
-        if (r := _ok(results, name)) and _excess(r) > STRUCTURE
-    ]
-    if broken:
-        level = min(level + 1, 2)
-        part = {"constraints": "break a rule that real data hold", "time_goes_back": "go back in time"}
-        sentence += "; " + " and ".join(f"{share(r.value or 0)} of the rows {part[r.name]}" for r in broken)
+    sentence += "".join(f"; {part}" for part in said)
     return Answer("faithful", LEVELS[level], sentence + ".", times, 1.0, "times the noise floor")
 
 
