@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -290,34 +292,9 @@ def results(random, columns=None, codes=CODES, dates=True):
     return {r.name: r for r in found}
 
 
-ANSWERS = (
-    Answer(
-        "faithful",
-        "poor",
-        "Gaps are 3.4 times what real rows score against each other; "
-        "a judge tells rows apart with an AUC of 0.89.",
-        3.412,
-        1.0,
-        "times the floor",
-    ),
-    Answer(
-        "useful",
-        "fair",
-        "A model trained on synthetic rows reaches an AUC of 0.78 on real ones; "
-        "one trained on real rows 0.84.",
-        0.7812,
-        0.8401,
-        "AUC",
-    ),
-    Answer(
-        "private",
-        "good",
-        "0.2 % of synthetic rows are exact copies of training rows; 0.3 % of held-out rows are.",
-        0.002,
-        0.003,
-        "share of exact rows",
-    ),
-)
+# What a run tells of itself and answers, in the words of a job on a bank's rows.
+TOLD = json.loads(Path(__file__).with_name("bank.json").read_text(encoding="utf-8"))
+ANSWERS = tuple(Answer(**answer) for answer in TOLD["answers"])
 
 
 def payments(random, entities=40):
@@ -364,68 +341,8 @@ def payments(random, entities=40):
 
 
 def context(synthetic, **more):
-    told = dict(
-        title="Bank transactions",
-        source={
-            "name": "trans_1993-01_1994-03.parquet",
-            "rows": 49_102,
-            "entities": 1_894,
-            "start": "1993-01-01",
-            "end": "1994-03-31",
-            "files": ["trans_1993-01_1994-03.parquet"],
-        },
-        generator={
-            "name": "markov_renewal",
-            "parameters": {"order": 2, "smoothing": 0.5},
-            "cannot_keep": ["payments that recur on a day of the month", "a balance that two accounts share"],
-            "summary": "codes by a chain with memory, gaps and values drawn given code and previous value.",
-            "fit_seconds": 4.2,
-            "reason": "Chosen because rows carry codes at irregular times.",
-        },
-        run={
-            "date": "2026-11-24 13:30 UTC",
-            "machine": "2 cores, x86_64, Linux",
-            "duration_s": 41.3,
-            "seed": 7,
-            "versions": {"tsynth": "0.1.0", "numpy": "2.3.1"},
-            "command": "tsynth run trans_1993-01_1994-03.parquet --entity account_id --time date "
-            "--seed 7 --out release",
-        },
-        schema=synthetic.schema,
-        constraints=[
-            {
-                "sentence": "balance = balance before + signed amount, within 0.1",
-                "name": "totals",
-                "columns": ["balance", "amount"],
-                "real": 0.9991,
-                "synthetic": 1.0,
-                "interval": (0.9985, 0.9996),
-            },
-            {
-                "sentence": "interest falls on the last day of a month",
-                "name": "calendar",
-                "columns": ["date"],
-                "real": 0.998,
-                "synthetic": 0.41,
-                "interval": (0.995, 0.9995),
-            },
-        ],
-        notes=[
-            Note(
-                "sorted",
-                "12 % of rows came earlier than the row before; rows were sorted by account and date.",
-            ),
-            Note("identifier_left_out", "an identifier, replaced by surrogates", "trans_id"),
-        ],
-        splits={"train_entities": 1326, "holdout_entities": 568, "by": "entity"},
-        synthetic=synthetic,
-        unsuitable=[
-            "Decisions about a single account.",
-            "Estimating rates of events rarer than one in 190 accounts.",
-        ],
-        job={"source": {"rows": "trans_1993-01_1994-03.parquet"}, "seed": 7},
-    )
-    return Context(**{**told, **more})
+    told = {**TOLD["context"], "notes": [Note(**note) for note in TOLD["context"]["notes"]]}
+    return Context(**{**told, "schema": synthetic.schema, "synthetic": synthetic, **more})
 
 
 class Examples:
