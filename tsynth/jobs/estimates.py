@@ -43,4 +43,4 @@ def sample(rows: float) -> float:
 
 def score(rows: float, columns: int) -> float:
     """Scores look at no more than 200,000 rows a side."""
-    return 5.0 + 5e-5 * min(rows, 200_000) * columns
+    return 15.0 + 2e-4 * min(rows, 200_000) * columns

@@ -221,17 +221,33 @@ def evaluate(
     return report
 
 
+_INDEX = "__index_level_"
+"""Names under which pandas leaves its index in a Parquet file."""
+
+
 def _under(side: Side, schema: Schema, source: SourcePart, who: str) -> Sequences:
-    """Rows read with the roles and meaning of train's columns; columns that are never learned may be missing."""
+    """Rows read with the roles and meaning of train's columns.
+
+    Columns that are never learned (ids, texts) may be missing or of another type.
+    """
     if schema.entity_columns and side.table is None:
         raise UsageError(f"train has an entity table, {who} has none", fix=f"give it with --{who}-entities")
     table, _, notes = read_table(side.rows, entity=schema.entity, time=tuple(source.time or ()))
-    present = [
-        c for c in schema if c.name in table.column_names or c.name in schema.entity_columns or c.learned
-    ]
-    narrow = schema.with_columns(present)
+    table = table.select([n for n in table.column_names if n in schema or not n.startswith(_INDEX)])
+    columns = []
+    for column in schema:
+        if column.name in table.column_names and not column.learned:
+            column = replace(column, dtype=str(table.schema.field(column.name).type))
+        if column.name in table.column_names or column.name in schema.entity_columns or column.learned:
+            columns.append(column)
     time: Any = source.time if source.time is not None and len(source.time) == 2 else None
-    data = read(table, entities=side.table, schema=narrow, time=time, null_entity=source.null_entity)
+    data = read(
+        table,
+        entities=side.table,
+        schema=schema.with_columns(columns),
+        time=time,
+        null_entity=source.null_entity,
+    )
     return replace(data, notes=(*notes, *data.notes))
 
 
