@@ -298,24 +298,7 @@ ANSWERS = tuple(Answer(**answer) for answer in TOLD["answers"])
 
 
 def payments(random, entities=40):
-    schema = Schema(
-        (
-            Column(
-                "account_id",
-                "identifier",
-                "entity",
-                static=True,
-                dtype="int64",
-                reason="few rows a value, unique in time",
-            ),
-            Column("date", "datetime", "time", dtype="date32[day]", reason="the only dates"),
-            Column("operation", "category", "mark", dtype="string", levels=CODES, reason="7 levels"),
-            Column("amount", "continuous", unit="CZK", decimals=1, bounds=(0.0, 87400.0)),
-            Column("balance", "continuous", nullable=True, decimals=1),
-            Column("sex", "category", "group", static=True, dtype="string", levels=("f", "m")),
-        ),
-        time_unit="d",
-    )
+    schema = Schema.from_dict(TOLD["schema"])
     lengths = random.integers(2, 120, entities)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     days = np.concatenate([np.sort(random.integers(8401, 8850, n)) for n in lengths])
