@@ -63,6 +63,9 @@ class Report(Mapping[str, Result]):
             raise UsageError(f"no score is called {name!r}", fix="choose one of " + ", ".join(self.results))
         return self.results[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.results
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.results)
 
