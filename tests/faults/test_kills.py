@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from tsynth.jobs import parts
 from tsynth.jobs.run import run
 from tsynth.jobs.verify import verify
 
-from .conftest import check_names
+from .conftest import RUN, check_names
 
 pytestmark = [pytest.mark.slow, pytest.mark.linux]
 
@@ -76,8 +77,13 @@ def test_a_killed_worker_costs_time_only(job, clean_hash, monkeypatch, caplog):
     assert release.content_hash == clean_hash
 
 
+# A test that runs in the background inherits an ignored SIGINT, which Python then leaves ignored.
+LISTEN = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
 # The first part is written, then time stands still until a signal comes.
-WAIT = """
+WAIT = (
+    LISTEN
+    + """
 import pathlib, time
 from tsynth.jobs import parts
 real = parts.write
@@ -88,16 +94,16 @@ def write(*arguments):
     return real(*arguments)
 parts.write = write
 """
+)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_with_its_code_and_can_be_resumed(job, clean_hash, tmp_path, number, code):
-    import json
-
-    from .conftest import RUN
-
     process = subprocess.Popen(
-        [sys.executable, "-c", WAIT + RUN, json.dumps(job())], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", WAIT + RUN, json.dumps(job())],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
     )
     wait_for(tmp_path / "waiting", process)
     process.send_signal(number)
@@ -111,7 +117,7 @@ def test_a_signal_ends_with_its_code_and_can_be_resumed(job, clean_hash, tmp_pat
 
 
 def test_a_second_interrupt_ends_at_once(tmp_path):
-    code = (
+    code = LISTEN + (
         "from tsynth.cli.endings import ending\nimport pathlib, time\n"
         "with ending():\n"
         "    while True:\n"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -18,9 +19,10 @@ from tsynth.jobs.output import CARD, DATA, ENTITIES, MANIFEST, PAGE, REPORT, fil
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tsynth.data.sequences import Sequences
     from tsynth.scores.report import Report
 
-__all__ = ["FORMAT", "KIND", "Release", "content_hash", "file_entry"]
+__all__ = ["FORMAT", "KIND", "Release", "content_hash", "file_entry", "rows_hash"]
 
 FORMAT = 1
 KIND = "tsynth release"
@@ -117,15 +119,24 @@ def file_entry(path: Path) -> dict[str, Any]:
 
 def content_hash(folder: Path, files: Mapping[str, Any]) -> str:
     """Sha256 of the rows that stand in the files, in the order of their parts: rows first, then entity tables."""
-    sums = [_sum_of(folder, place, files) for place in (DATA, ENTITIES)]
-    return key([s for s in sums if s is not None])
+    return _together([_sum_of(folder, place, files) for place in (DATA, ENTITIES)])
 
 
-def key(sums: list[str]) -> str:
+def rows_hash(data: Sequences) -> str:
+    """The same sum of rows in memory."""
+    sums = []
+    for table in (data.table(), data.entity_table()):
+        if table is not None:
+            digest = ContentHash()
+            digest.add(table)
+            sums.append(digest.hexdigest())
+    return _together(sums)
+
+
+def _together(sums: Sequence[str | None]) -> str:
     """One sum of several; a single one stays itself."""
-    import hashlib
-
-    return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
+    known = [s for s in sums if s is not None]
+    return known[0] if len(known) == 1 else hashlib.sha256("".join(known).encode()).hexdigest()
 
 
 def _sum_of(folder: Path, place: str, files: Mapping[str, Any]) -> str | None:
