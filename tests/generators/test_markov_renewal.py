@@ -214,7 +214,7 @@ def test_order_is_checked():
 
 
 def test_chain_agrees_with_a_slow_twin():
-    entity, code = second_order(3, entities=30, rows=15)
+    _, code = second_order(3, entities=30, rows=15)
     offsets = np.arange(31) * 15
     keys, rows = chain.count(offsets, code.astype(np.int32), np.zeros(len(code), np.int64), 3, 1, 2)
     contexts, cuts, prob = chain.build(keys, rows, 3, 1, 2)

@@ -95,9 +95,12 @@ def kind_places(e, d, d0, last, last2, times, month, zero, ease, bins, logs):
 
 @compiled
 def rates(
-    e, d, d0, p, before, count, zero, last, last2, times, month, ease, bins, logs, by_kind, table, after, shared, out
+    e, d, d0, p, before, count, zero, last, last2, times, month, ease, bins, logs,
+    by_kind, table, after, shared, out, places,
 ):  # fmt: skip
     """Fill `out` with the rate of each kind on day `e`, the last row being of kind `p` on day `d`; returns their sum.
+
+    `places` (4, K) takes where in its table each kind stands.
 
     Where ``e == d`` the rates are those of a further row on the same day, after `count` of them; tables by kind have
     these at index 0, those of later days at 1. `last` and `last2` are the last and the last but one day of each kind,
@@ -118,26 +121,27 @@ def rates(
             if due2 >= 0:
                 rate *= table[z, k, due2]
         out[k] = rate
+        places[0, k], places[1, k], places[2, k], places[3, k] = b, pace, due, due2
         total += rate
     return total
 
 
 @compiled
 def sums_of_days(
-    offsets, day, kind, stride, zero, last_day, by_day, month, ease, bins, logs, by_kind, table, after, shared, which,
+    offsets, day, kind, first, stride, zero, last_day, by_day, month, ease, bins, logs, by_kind, table, after, shared, which,
     table_sums, dom_sums, weekday_sums, after_sums, shared_sums, lives,
 ):  # fmt: skip
     """Add observed (first index 0) and expected (1) next rows, on the same day and by kind on each later day.
 
-    Sums by kind hold the days waited at index 2. Only every `stride`-th entity is used. `which` says which sums to
+    Sums by kind hold the days waited at index 2. Every `stride`-th entity from `first` on is used. `which` says which sums to
     add: 0 the base, 1 day of month, 2 the kind before and the pace, 3 due days, 4 weekday and era, 5 gap before, rows
     today and age, -1 none. `lives` (N, 4) takes, an entity: days with rows after the first, their expectation, its
     variance, its derivative by the log of its rate.
     """
     kinds = table.shape[1]
-    rate = np.empty(kinds)
+    rate, places = np.empty(kinds), np.empty((4, kinds), np.int64)
     last, last2, times = np.empty(kinds, np.int64), np.empty(kinds, np.int64), np.empty(kinds, np.int64)
-    for i in range(0, len(offsets) - 1, stride):
+    for i in range(first, len(offsets) - 1, stride):
         low, high = offsets[i], offsets[i + 1]
         if low == high:
             continue
@@ -159,7 +163,7 @@ def sums_of_days(
             for e in range(d, stop + 1):
                 total = rates(
                     e, d, d0, p, before, count, zero, last, last2, times, month, ease, bins, logs, by_kind, table,
-                    after, shared, rate,
+                    after, shared, rate, places,
                 )  # fmt: skip
                 still = math.exp(-total)
                 chance = 1.0 - still
@@ -205,17 +209,15 @@ def sums_of_days(
                         if k == came:
                             weekday_sums[0, z, k, c] += 1.0
                         continue
-                    b, pace, due, due2 = kind_places(
-                        e, d, d0, last[k], last2[k], times[k], month, zero, ease, bins, logs
-                    )
+                    b = places[0, k]
                     if which == 2:
                         after_sums[1, p, wait, k] += x
                         after_sums[2, p, wait, k] += 1.0
                         if k == came:
                             after_sums[0, p, wait, k] += 1.0
-                        b = pace
+                        b = places[1, k]
                     elif which == 3:
-                        b = due
+                        b, due2 = places[2, k], places[3, k]
                         if due2 >= 0:
                             table_sums[1, z, k, due2] += x
                             table_sums[2, z, k, due2] += 1.0
@@ -250,7 +252,7 @@ def walk(
     state = np.empty(4, np.uint64)
     weight, history, last_code = np.empty(codes), np.empty(order, np.int64), np.empty(codes, np.int64)
     now, last, last2 = np.empty(kinds), np.empty(kinds, np.int64), np.empty(kinds, np.int64)
-    paces = np.empty(kinds, np.int64)
+    paces, places = np.empty(kinds, np.int64), np.empty((4, kinds), np.int64)
     size = 0
     parts = clock.shape[1]
     for i in range(n):
@@ -320,7 +322,7 @@ def walk(
             while e <= last_day:
                 total = rates(
                     e, d, d0, p, before, count, zero, last, last2, paces, month, ease, bins, logs, by_kind, table,
-                    after, shared, now,
+                    after, shared, now, places,
                 )  # fmt: skip
                 sure = total
                 if rate[i] != 1.0 and e > d:

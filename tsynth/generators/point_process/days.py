@@ -31,12 +31,13 @@ if TYPE_CHECKING:
 
 __all__ = ["PASSES", "Calendar", "Hazards", "code_factor_sums", "update_factors"]
 
-PASSES = (0, 1, 0, 2, 3, 0, 1, 4, 5, 2, 3, 0, 1, 2, 3, 1, 0, 0)
+PASSES = (0, 1, 0, 2, 3, 0, 1, 4, 5, 2, 3, 1, 0, 0)
 """Which sums each pass takes in; see `tsynth.compiled.walk.sums_of_days`."""
 KINDS = 32
 """Codes beyond this many compete as one kind."""
-CELLS = 12_000_000
-"""Days times kinds that a pass looks at, over all blocks together; of larger data every n-th entity is used."""
+CELLS = 8_000_000
+"""Days times kinds that a pass looks at, over all blocks together; of larger data every n-th
+entity is used, others in each pass."""
 ERAS = 24
 WITHIN = 22
 SLOTS = 48
@@ -140,14 +141,14 @@ class Hazards:
         return [np.ascontiguousarray(by_kind), t["table"], t["after"], t["shared"]]
 
     def sums(
-        self, view: Rows, kind: NDArray[np.int64], days: Calendar, which: int, stride: int
+        self, view: Rows, kind: NDArray[np.int64], days: Calendar, which: int, stride: int, first: int = 0
     ) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Observed and expected rows of one block under these tables, and the lives of its entities."""
         names = ("table", "dom", "weekday", "after", "shared")
         totals = {n: np.zeros((3, *self.tables[n].shape)) for n in names}
         lives = np.zeros((view.n_entities, 4))
         walks.sums_of_days(
-            view.offsets, days.day(view.time), kind, stride, days.first, days.last, days.by_day, days.month,
+            view.offsets, days.day(view.time), kind, first, stride, days.first, days.last, days.by_day, days.month,
             days.ease, BINS, LOGS, *self.arguments(days), which, *totals.values(), lives,
         )  # fmt: skip
         return {n: x for n, x in totals.items() if x[1].any()}, lives

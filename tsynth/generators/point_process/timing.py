@@ -109,7 +109,7 @@ class ClockTiming:
         hazards, passes = Hazards(kinds), []
         stride = _stride(timing, kinds)
         for number, which in enumerate(PASSES):
-            totals, lives = hazards.sums(view, kind, days, which, stride)
+            totals, lives = hazards.sums(view, kind, days, which, stride, number % stride)
             passes.append(totals)
             hazards.update(totals, number)
         if stride > 1:
@@ -339,7 +339,7 @@ def _within(
 
 def _stride(timing: Timing, kinds: int) -> int:
     """Every so manieth entity is looked at, so that all blocks together stay within `CELLS`."""
-    return max(1, int(timing.waiting_ * kinds // CELLS))
+    return max(1, int(np.ceil(timing.waiting_ * kinds / CELLS)))
 
 
 def _length_bins() -> NDArray[np.int64]:
