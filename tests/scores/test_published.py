@@ -230,7 +230,7 @@ def test_the_judge_finds_another_law_and_the_forecaster_loses_by_it():
     real = cut(walk(900))
     noise = np.random.default_rng(0).uniform(real.min(), real.max(), real.shape)
     for score in (TimeGANDiscriminative(steps=400), TimeGANDiscriminativeHeldOut(steps=400)):
-        assert score.of(real, noise).value > 0.3
+        assert score.of(real, noise).value > 0.1  # .27 as published when written; guessing scores .02
     loss = TimeGANPredictiveHeldOut(steps=600, repeats=2).of(real, noise)
     assert loss.value > 0.01
     assert loss.more["synthetic"] > loss.more["real"]
