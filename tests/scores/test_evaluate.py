@@ -33,7 +33,7 @@ def numbers(result):
     return result.value, result.floor, result.copied, result.interval
 
 
-def one_column(values, lengths, kind="continuous", **changes):
+def one_column(values, lengths, kind="continuous", first=0, **changes):
     schema = Schema((
         Column("id", "identifier", "entity", static=True, dtype="int64"),
         Column("t", "continuous", "time"),
@@ -42,7 +42,7 @@ def one_column(values, lengths, kind="continuous", **changes):
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     time = np.concatenate([np.arange(n) for n in lengths]).astype(float)
     rows = pa.table({"t": time, "x": pa.array(values)})
-    return Sequences(schema, rows, offsets, pa.table({"id": np.arange(len(lengths))}))
+    return Sequences(schema, rows, offsets, pa.table({"id": first + np.arange(len(lengths))}))
 
 
 @pytest.mark.slow
@@ -205,8 +205,8 @@ def test_progress_is_told(world):
     ids=["constant", "all null", "one level"],
 )
 def test_a_column_without_news_is_no_crash(values, changes):
-    data = one_column(values, [10] * 30, **changes)
-    report = evaluate(data, data, data, scores=[*QUICK, "classifier_entities", "classifier_rows", "utility"])
+    data, other = (one_column(values, [10] * 30, first=first, **changes) for first in (0, 30))
+    report = evaluate(data, data, other, scores=[*QUICK, "classifier_entities", "classifier_rows", "utility"])
     assert plain(report)
     assert report["marginals"].status == "cannot say"
     assert report["lengths"].value == 0.0
@@ -216,13 +216,14 @@ def test_a_column_without_news_is_no_crash(values, changes):
 
 def test_a_constant_column_that_varies_in_synthetic_is_seen():
     rng = np.random.default_rng(0)
-    data, made = one_column(np.full(300, 3.0), [10] * 30), one_column(rng.normal(size=300), [10] * 30)
-    assert evaluate(data, made, data, scores=["marginals"])["marginals"].value > 0.5
+    data, other = (one_column(np.full(300, 3.0), [10] * 30, first=first) for first in (0, 30))
+    made = one_column(rng.normal(size=300), [10] * 30)
+    assert evaluate(data, made, other, scores=["marginals"])["marginals"].value > 0.5
 
 
 def test_sequences_of_one_row_and_of_none():
     rng = np.random.default_rng(0)
-    data = [one_column(rng.normal(size=30), [1] * 30 + [0] * 5) for _ in range(3)]
+    data = [one_column(rng.normal(size=30), [1] * 30 + [0] * 5, first=first) for first in (0, 90, 40)]
     report = evaluate(*data)
     assert plain(report)
     assert report["gaps"].reason == "no entity has two rows"

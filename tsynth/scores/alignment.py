@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +13,6 @@ from tsynth.data.schema import Column, Schema
 from tsynth.data.sequences import Note, Sequences
 from tsynth.errors import SchemaMismatch
 from tsynth.scores.ruler import BLOCKS
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["aligned", "blocks"]
 
@@ -120,8 +117,8 @@ def _type(column: Column, values: pa.ChunkedArray) -> pa.DataType:
         return pa.float64() if column.numeric and column.kind != "datetime" else values.type
 
 
-def blocks(data: Sequences, length: int) -> tuple[Sequences, NDArray[np.int64]]:
-    """Each block of `length` rows as an entity of its own, and its number inside its sequence.
+def blocks(data: Sequences, length: int) -> Sequences:
+    """Each block of `length` rows as an entity of its own.
 
     What is left over at the end of a sequence is dropped; a sequence shorter than `length` is one block.
     """
@@ -133,4 +130,4 @@ def blocks(data: Sequences, length: int) -> tuple[Sequences, NDArray[np.int64]]:
     entities = data.entities.take(pa.array(np.repeat(np.arange(data.n_entities), n)))
     entities = entities.drop_columns([name for name in ("start", "end") if name in entities.column_names])
     out = replace(kept, offsets=np.append(starts, kept.n_rows), entities=entities, _cache={})
-    return out.with_notes(Note(BLOCKS, f"sequences were compared by blocks of {length} rows")), number
+    return out.with_notes(Note(BLOCKS, f"sequences were compared by blocks of {length} rows"))

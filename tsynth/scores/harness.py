@@ -26,8 +26,9 @@ __all__ = ["REWEIGHTINGS", "evaluate"]
 
 REWEIGHTINGS = 200
 """Bootstrap draws behind an interval."""
-FEW, SMALL = 20, 2_000
-"""Entities of the holdout below which time is cut into blocks, and below which several halvings are averaged."""
+FEW, FEW_TWINS, SMALL = 20, 50, 2_000
+"""Entities of the holdout below which time is cut into blocks, the same where they also stand in train, and below
+which several halvings are averaged."""
 HALVINGS, DEAR_HALVINGS = 5, 2
 MOST_DETAILS = 40
 MOST_ENTITIES, MOST_ROWS = 5_000, 200_000
@@ -61,7 +62,8 @@ def evaluate(
     The holdout is halved by entity into reference and control. Each score is asked for the gap of the synthetic
     rows to the reference (`value`), of the control (`floor`: what real data score) and of a sample of train
     (`copied`: what copying scores), all cut to the same number of entities. Below 2,000 entities five halvings are
-    averaged; below 20, sequences are cut into blocks of time that alternate between reference and control.
+    averaged; below 20, or where the holdout is another time of the same sequences, they are cut into blocks of time
+    that alternate between reference and control.
     The interval of value - floor is an entity bootstrap: 200 Poisson reweightings, centred, nothing refitted.
     Without a holdout the reference is train itself, floor and copied are unknown, and scores of privacy cannot say.
 
@@ -139,14 +141,12 @@ def _halve(
         train = train.with_notes(
             Note(OTHER_TIME, "the holdout lies later than train; absolute time is not compared")
         )
-    if judge.n_entities < FEW:
+    if _split_by_time(train, judge):
         length = int(np.clip(judge.n_rows // 40, 4, 64))
         meta["unit"] = f"block of {length} rows"
-        train, _ = blocks(train, length)
-        cut = {who: blocks(data, length) for who, data in others.items()}
-        others = {who: data for who, (data, _) in cut.items()}
+        train, others = blocks(train, length), {who: blocks(data, length) for who, data in others.items()}
         if holdout is not None:
-            parity = cut["holdout"][1] % 2
+            parity = np.arange(others["holdout"].n_entities) % 2
     else:
         meta["unit"] = "entity"
     sides = {"train": train, **others}
@@ -183,23 +183,35 @@ def _halve(
     return train, others, halvings
 
 
+def _twins(train: Sequences, holdout: Sequences) -> NDArray[np.int64]:
+    """For each entity of the holdout its place in train, -1 where it is not there."""
+    name = train.schema.entity
+    if name is None or name not in train or name not in holdout:
+        return np.full(holdout.n_entities, -1)
+    ids = train.column(name).cast(holdout.column(name).type).combine_chunks()
+    twin = pc.index_in(holdout.column(name), value_set=ids).fill_null(-1)
+    return np.asarray(twin.combine_chunks(), dtype=np.int64)
+
+
 def _later(train: Sequences, holdout: Sequences) -> bool:
     """Whether the holdout lies after train: as a whole, or sequence by sequence where they are the same ones."""
     if np.nanmin(holdout.time) >= np.nanmax(train.time):
         return True
-    name = train.schema.entity
-    if name is None or name not in train or name not in holdout:
-        return False
-    ids = train.column(name).cast(holdout.column(name).type).combine_chunks()
-    twin = pc.index_in(holdout.column(name), value_set=ids)
-    at = np.asarray(twin.fill_null(-1).combine_chunks(), dtype=np.int64)
-    both = (at >= 0) & (holdout.lengths > 0)
-    both &= train.lengths[at] > 0
+    at = _twins(train, holdout)
+    both = (at >= 0) & (holdout.lengths > 0) & (train.lengths[at] > 0)
     if both.mean() < 0.5:
         return False
     first = holdout.time[holdout.offsets[:-1][both]]
     last = train.time[train.offsets[1:][at[both]] - 1]
     return bool(np.mean(first >= last) > 0.9)
+
+
+def _split_by_time(train: Sequences, judge: Sequences) -> bool:
+    """Whether blocks of time must stand for entities: few, or the same sequences on both sides of the split."""
+    if judge.n_entities < FEW:
+        return True
+    same = float(np.mean(_twins(train, judge) >= 0)) > 0.5
+    return judge is not train and same and (judge.n_entities < FEW_TWINS or _later(train, judge))
 
 
 def _order(count: int, purpose: tuple[str | int, ...], seed: int) -> NDArray[np.int64]:
