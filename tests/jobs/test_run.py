@@ -113,6 +113,19 @@ def test_an_entity_table_comes_back_as_one(trial, tmp_path):
     assert verify(release.path).files == 9
 
 
+def test_few_sequences_are_held_out_in_time_and_the_user_is_told(job, sales, tmp_path):
+    table = pq.read_table(sales)
+    few = table.filter([int(name[1:]) <= 8 for name in table["product"].to_pylist()])
+    pq.write_table(few, tmp_path / "few.parquet")
+    told = Told()
+    release = run(
+        job(source={"path": tmp_path / "few.parquet", "entity": "product", "time": "day"}), progress=told
+    )
+    assert release.manifest["split"]["by"] == "time"
+    assert release.manifest["entities"] == 8
+    assert any("spans of time were held out" in said for said in told.sayings)
+
+
 # --- sameness --------------------------------------------------------------------------------------------
 
 

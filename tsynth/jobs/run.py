@@ -14,7 +14,7 @@ import numpy as np
 
 from tsynth import engine, registry
 from tsynth.data.files import write_atomic, write_text
-from tsynth.data.sequences import concat
+from tsynth.data.sequences import Note, concat
 from tsynth.errors import ArtifactError, UsageError
 from tsynth.generators.artifacts import load, model_hash
 from tsynth.generators.creation import create
@@ -118,7 +118,7 @@ class _Run:
 
     def release(self) -> Release:
         data = self.read()
-        train, holdout = data.split(holdout=self.job.split.holdout, by=self.job.split.by, seed=self.job.seed)
+        train, holdout = self.split(data)
         rules = self.rules(train)
         train = train.with_schema(train.schema.replace(constraints=tuple(rule.to_dict() for rule in rules)))
         generator, reason = self.fit(train)
@@ -142,6 +142,19 @@ class _Run:
         for note in data.notes:
             self.progress.say(note.message)
         return data
+
+    def split(self, data: Sequences) -> tuple[Sequences, Sequences]:
+        wanted = self.job.split
+        train, holdout = data.split(holdout=wanted.holdout, by=wanted.by, seed=self.job.seed)
+        if train.n_entities + holdout.n_entities > data.n_entities:
+            said = (
+                "there are too few entities to hold out whole ones, so spans of time were held out of each: "
+                f"the generator learned from {train.n_rows:,} of {data.n_rows:,} rows and makes sequences as long "
+                "as those"
+            )
+            train = train.with_notes(Note("held_out_in_time", said))
+            self.progress.say(said)
+        return train, holdout
 
     def rules(self, train: Sequences) -> list[Constraint]:
         estimate = estimates.constraints(train.n_rows, len(train.schema))
