@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
 from dataclasses import asdict
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from tsynth import nets
 from tsynth.data.streams import Streams
 from tsynth.scores.alignment import blocks
 from tsynth.scores.base import CannotSay
@@ -84,7 +84,7 @@ def test_entities_and_times_of_training_and_test_are_apart(world):
 
 
 def test_blocks_are_held_out_by_spans_of_time(world):
-    a, b = (blocks(data, 4)[0] for data in world[1:])
+    a, b = (blocks(data, 4) for data in world[1:])
     found = cut_up(a, None), cut_up(b, None)
     for fold in folds(found, None, 4, True, streams(a, b)):
         low = min(side.first[i].min() for side, i in zip(found, fold.held, strict=True))
@@ -101,7 +101,7 @@ def test_too_few_sequences_cannot_be_held_apart(world):
 
 @needs_torch
 def test_a_report_holds_auc_interval_and_examples(world):
-    train, holdout, made = (data.take(np.arange(40)) for data in world)
+    train, holdout, made = (data.take(np.arange(60)) for data in world)
     first, again = (
         evaluate(train, made, holdout, seed=1, scores=[SequenceJudge(steps=4, hidden=4, rows=16)])[NAME]
         for _ in range(2)
@@ -130,8 +130,8 @@ def test_a_broken_order_is_found_and_real_data_pass(accounts):
 
 
 def test_without_torch_it_says_so(world, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
-    train, holdout, made = (data.take(np.arange(40)) for data in world)
+    monkeypatch.setattr(nets, "find_spec", lambda name: None)  # as if it were not installed
+    train, holdout, made = (data.take(np.arange(60)) for data in world)
     result = evaluate(train, made, holdout, scores=[SequenceJudge()])[NAME]
     assert result.status == "cannot say"
     assert result.reason == "it needs the extra `neural` (pip install 'tsynth[neural]')"
@@ -139,7 +139,7 @@ def test_without_torch_it_says_so(world, monkeypatch):
 
 @needs_torch
 def test_few_sequences_cannot_be_judged(world):
-    train, holdout, made = (data.take(np.arange(20)) for data in world)
+    train, holdout, made = (data.take(np.arange(n)) for data, n in zip(world, (60, 60, 10), strict=True))
     result = evaluate(train, made, holdout, scores=[SequenceJudge(steps=1)])[NAME]
     assert result.status == "cannot say"
-    assert "it needs 16" in result.reason
+    assert "10 sequences with rows on a side, and it needs 16" in result.reason

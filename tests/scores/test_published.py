@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from dataclasses import asdict
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from tsynth import registry
+from tsynth import nets, registry
 from tsynth.data.schema import Column, Schema
 from tsynth.data.sequences import Sequences
 from tsynth.errors import DataError, MissingExtra
@@ -296,7 +295,7 @@ def test_short_sequences_cannot_be_judged(name):
 
 @pytest.mark.parametrize("name", NETS)
 def test_without_torch_it_says_so_in_one_sentence(name, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
+    monkeypatch.setattr(nets, "find_spec", lambda name: None)  # as if it were not installed
     score = registry.find("scores", name)()
     with pytest.raises(MissingExtra, match=r"needs the extra `neural`; pip install 'tsynth\[neural\]'"):
         score.of(cut(walk(100)), cut(walk(100)))
