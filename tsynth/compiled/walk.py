@@ -128,15 +128,16 @@ def rates(
 
 @compiled
 def sums_of_days(
-    offsets, day, kind, first, stride, zero, last_day, by_day, month, ease, bins, logs, by_kind, table, after, shared, which,
+    offsets, day, kind, first, stride, zero, last_day, by_day, month, ease, bins, logs,
+    by_kind, table, after, shared, which,
     table_sums, dom_sums, weekday_sums, after_sums, shared_sums, lives,
 ):  # fmt: skip
     """Add observed (first index 0) and expected (1) next rows, on the same day and by kind on each later day.
 
-    Sums by kind hold the days waited at index 2. Every `stride`-th entity from `first` on is used. `which` says which sums to
-    add: 0 the base, 1 day of month, 2 the kind before and the pace, 3 due days, 4 weekday and era, 5 gap before, rows
-    today and age, -1 none. `lives` (N, 4) takes, an entity: days with rows after the first, their expectation, its
-    variance, its derivative by the log of its rate.
+    Sums by kind hold the days waited at index 2. Every `stride`-th entity from `first` on is used. `which` says
+    which sums to add: 0 the base, 1 day of month, 2 the kind before and the pace, 3 due days, 4 weekday and era,
+    5 gap before, rows today and age, -1 none. `lives` (N, 4) takes, an entity: days with rows after the first,
+    their expectation, its variance, its derivative by the log of its rate.
     """
     kinds = table.shape[1]
     rate, places = np.empty(kinds), np.empty((4, kinds), np.int64)

@@ -163,10 +163,11 @@ def test_relations_of_a_party():
     np.testing.assert_array_equal(relations(names, entity), [3, 1, 3, 2, 0, 1, 3, 3, 3])
 
 
-def test_party_keeps_relations_and_no_name(build, fit):
+@pytest.mark.parametrize("kind", ["category", "identifier"])
+def test_party_keeps_relations_and_no_name(build, fit, kind):
     draw = np.random.default_rng(4)
     shops = np.array([f"shop {i}" for i in np.minimum(draw.zipf(1.5, len(ENTITY)), 500)])
-    data = build({"shop": ({"kind": "category", "role": "party"}, pa.array(shops))}, ENTITY)
+    data = build({"shop": ({"kind": kind, "role": "party"}, pa.array(shops))}, ENTITY)
     encoder = fit(data)
     made = back(encoder, data)
     assert not set(made.column("shop").to_pylist()) & set(shops)

@@ -60,7 +60,7 @@ class Encoder:
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self.encodings: dict[str, Encoding] = {
-            c.name: _encoding(c, schema) for c in (*schema.dynamic, *schema.statics)
+            c.name: _encoding(c, schema) for c in (*_dynamic(schema), *schema.statics)
         }
         self.surrogates = {
             c.name: Surrogates(c) for c in schema if c.kind == "identifier" or c.role == "entity"
@@ -140,7 +140,7 @@ class Encoder:
             time=data.time,
             start=data.start,
             end=data.end,
-            fields={c.name: self.encodings[c.name].encode(data) for c in self.schema.dynamic},
+            fields={c.name: self.encodings[c.name].encode(data) for c in _dynamic(self.schema)},
             statics=self.encode_statics(data, [c.name for c in self.schema.statics]),
             mark=mark.name if mark is not None and mark.name in self.encodings and not mark.static else None,
             calendar=data.calendar,
@@ -188,9 +188,9 @@ class Encoder:
             return self._time(rows.time)
         if column.kind == "text":
             return nothing(size, column.dtype)
-        if column.kind == "identifier":
-            return self._identifier(column, rows, first)
         field = (rows.statics if column.static else rows.fields).get(column.name)
+        if column.kind == "identifier" and field is None:
+            return self._identifier(column, rows, first)
         if field is None:
             raise UsageError(f"column {column.name!r} is missing from what was made")
         return self.encodings[column.name].decode(field, rows, streams.purpose(column.name))
@@ -235,6 +235,12 @@ class Encoder:
         self.time_step_, self.windowed_ = float(state["time_step"]), bool(state["windowed"])
         self.timing.restore(state["timing"])
         return self
+
+
+def _dynamic(schema: Schema) -> list[Column]:
+    """Columns with one field a row: those that are learned, and parties, of which relations are."""
+    parties = [c for c in schema if c.role == "party" and c.kind == "identifier" and not c.static]
+    return [*schema.dynamic, *parties]
 
 
 def _encoding(column: Column, schema: Schema) -> Encoding:

@@ -113,7 +113,7 @@ class Calendar:
         return np.clip(np.floor(time / self.length), self.first, self.last).astype(np.int64)
 
 
-_LEAN = {"after": 4.0, "weekday": 3.0, "shared": 5.0, "dom": 0.5, "table": 0.5}
+_LEAN = {"after": 4.0, "weekday": 3.0, "shared": 5.0, "dom": 0.15, "table": 0.5}
 _BASE = slice(0, walks.PACE)
 
 

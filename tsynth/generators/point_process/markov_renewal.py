@@ -30,14 +30,14 @@ CORRECTIONS = 8
 
 
 class MarkovRenewal(Generator):
-    """Event and mixed rows from counts: a chain of codes, gaps with a calendar, values by code and memory.
+    """Event and mixed rows from counts: a chain of codes, times with a calendar, values by code and memory.
 
-    The code of a row (the column with role "mark", else a few categories together) follows a chain of the last
-    `order` codes with back-off, tilted by the calendar and by how long ago the entity had the code. Where all entities
-    live on one clock the next row comes by a hazard for each day, which knows the code, the days waited, the
-    day of the month, the weekday and the entity's own rate, and whoever is still waiting at the end of the span is
-    censored; elsewhere gaps are drawn like a value and sequences end by a hazard in their length and code. Values
-    follow `tsynth.generators.values`; statics, first row, rate and first values a Gaussian copula.
+    The code of a row is the column with role "mark", else a few categories together. Where all entities live on one
+    clock (dates), kinds of rows compete for each day, each with a rate that knows the days since its own last row,
+    whether it is due a month later, the day of the month, the weekday, the row before and the entity's own pace; who
+    is still waiting when the span ends is censored there. Elsewhere codes follow a chain of the last `order` codes
+    with back-off, gaps are drawn like a value, and sequences end by a hazard in their length and code. Values follow
+    `tsynth.generators.values`; statics, first row, rate and first values a Gaussian copula.
 
     Choose another generator where one row depends on many before it, or for regular numeric series.
 
@@ -63,6 +63,7 @@ class MarkovRenewal(Generator):
         "what depends on rows further back than the last few of a kind (long memory, totals over months)",
         "which party goes with which price, place or time",
         "several columns moving together in more than pairs",
+        "the end of the data, where time is a number and not a date: a sequence may run past it or stop short",
     )
 
     coding_: dict[str, Any]
