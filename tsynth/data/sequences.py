@@ -313,7 +313,9 @@ class Sequences:
         from tsynth.data.frames import from_table
 
         table = self.entity_table()
-        return None if table is None else from_table(table, self.origin, {c.name: c.levels for c in self.schema if c.levels})
+        if table is None:
+            return None
+        return from_table(table, self.origin, {c.name: c.levels for c in self.schema if c.levels})
 
     def content_hash(self) -> str:
         """Sha256 of rows and entity table as Arrow streams in entity order, whatever the parts they came in."""

@@ -254,7 +254,7 @@ def _samples_so_many_rows(kind: type[Generator], data: Sequences) -> None:
 def _refuses_wrong_counts(kind: type[Generator], data: Sequences) -> None:
     fitted = _fit(kind, data)
     for wrong in (0, -1, 2.5, "many", True):
-        _raises(UsageError, partial(fitted.sample, wrong, seed=0))
+        _raises(UsageError, partial(fitted.sample, wrong, seed=0))  # type: ignore[arg-type]
     _raises(UsageError, lambda: fitted.sample(3, rows=10))
     _raises(UsageError, lambda: fitted.sample(3, first=-1))
 
