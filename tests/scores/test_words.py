@@ -128,15 +128,35 @@ def test_faithful_counts_rules_and_judges(name, value, level, words):
     ],
 )
 def test_private(value, interval, level):
-    assert answers({"nearest": result("nearest", value, 0.0, interval)})[2].level == level
-
-
-@pytest.mark.parametrize(("value", "level"), [(0.01, "good"), (0.1, "fair"), (0.4, "poor")])
-def test_useful(value, level):
-    curve = {"task": "predicting x", "measure": "AUC", "synthetic": 0.7, "real": 0.8}
-    found = answers({"utility": result("utility", value, 0.0, curve=curve)})[1]
+    curve = {"share": 0.9, "chance": 0.8}
+    found = answers({"nearest": result("nearest", value, 0.0, interval, curve=curve)})[2]
     assert found.level == level
-    assert "reaches AUC 0.7" in found.sentence
+    assert (
+        "90 % of the synthetic entities lie nearest to a training entity, 80 % would by chance"
+        in found.sentence
+    )
+
+
+@pytest.mark.parametrize(
+    ("synthetic", "interval", "level"),
+    [
+        (0.89, (0.01, 0.05), "good"),
+        (0.8, (0.1, 0.3), "fair"),
+        (0.7, (0.3, 0.5), "poor"),
+        (0.7, (-0.1, 0.5), "good"),
+    ],
+)
+def test_useful(synthetic, interval, level):
+    curve = {"task": "predicting x", "measure": "AUC", "synthetic": synthetic, "real": 0.9, "constant": 0.5}
+    found = answers({"utility": result("utility", 0.2, 0.0, interval, curve=curve)})[1]
+    assert found.level == level
+    assert f"reaches AUC {synthetic}" in found.sentence
+
+
+def test_useful_cannot_say_where_real_data_teach_nothing():
+    curve = {"task": "predicting x", "measure": "R2", "synthetic": 0.0, "real": 0.01, "constant": 0.0}
+    found = answers({"utility": result("utility", 0.01, 0.0, (0.0, 0.02), curve=curve)})[1]
+    assert found.level == "cannot say"
 
 
 def test_worst_leaves_out_what_chance_makes():

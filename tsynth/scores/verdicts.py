@@ -7,8 +7,8 @@ faithful
     of real ones, that break a found rule or go back in time, good up to .05, fair up to .5; and the better of the
     two judges, beyond what it reaches between halves of real data, good up to a gap of .5 (AUC .75), fair up to .9.
 useful
-    Excess of the score `utility` over its floor, the part of what real data teach that is lost: good up to .05,
-    fair up to .15, else poor.
+    The part that is lost of what real data teach (their AUC above .5, their R2 above 0): good up to .1 or where the
+    interval of `utility` reaches 0, fair up to .3, else poor. Where real data teach less than .03 it cannot say.
 private
     Excess over real data of equal rows (fair above .05, poor above .2), equal runs of three rows (.01, .1) and
     entities that lie nearest to a training entity (.05, .2, where its interval lies above 0); the worst counts.
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FAITHFUL", "JUDGED", "PRIVATE", "STRUCTURE", "USEFUL", "against_floor", "answers"]
 
-FAITHFUL, USEFUL, STRUCTURE, JUDGED = (1.5, 3.0), (0.05, 0.15), (0.05, 0.5), (0.5, 0.9)
+FAITHFUL, USEFUL, STRUCTURE, JUDGED = (1.5, 3.0), (0.1, 0.3), (0.05, 0.5), (0.5, 0.9)
+TAUGHT = 0.03
 PRIVATE = {"exact_rows": (0.05, 0.2), "exact_runs": (0.01, 0.1), "nearest": (0.05, 0.2)}
 LEVELS = ("good", "fair", "poor")
 
@@ -106,7 +107,15 @@ def _useful(results: Mapping[str, Result]) -> Answer:
         reason = results["utility"].reason if "utility" in results else "the score was not asked for"
         return Answer("useful", "cannot say", f"Cannot say: {reason}.")
     curve = result.curve
-    level = _level(_excess(result), USEFUL) if result.floor is not None else _level(result.value or 0, USEFUL)
+    taught = curve["real"] - curve["constant"]
+    if taught < TAUGHT:
+        sentence = (
+            f"Cannot say: real data themselves teach next to nothing here, {curve['task']} reaches {curve['measure']} "
+            f"{number(curve['real'])} after training on them."
+        )
+        return Answer("useful", "cannot say", sentence, curve["synthetic"], curve["real"], curve["measure"])
+    chance = result.interval is not None and result.interval[0] <= 0
+    level = 0 if chance else _level((curve["real"] - curve["synthetic"]) / taught, USEFUL)
     words = (
         "Models trained on it do as well",
         "Models trained on it lose something",
@@ -142,8 +151,11 @@ def _private(results: Mapping[str, Result]) -> Answer:
     what = {
         "exact_rows": "of the synthetic rows equal a training row",
         "exact_runs": "of the runs of three rows equal one in training",
-        "nearest": "of the synthetic entities lie nearest to a training entity beyond chance",
-    }
-    made, real = share(shown.value or 0), share(shown.floor or 0)
-    sentence = f"{words[levels[at]]}: {made} {what[shown.name]}, {real} of held-out real ones."
-    return Answer("private", LEVELS[levels[at]], sentence, shown.value, shown.floor, "share")
+        "nearest": "of the synthetic entities lie nearest to a training entity",
+    }[shown.name]
+    if shown.name == "nearest":  # a share of a share means little to a reader, so the plain share is shown
+        made, real, rest = shown.curve["share"], shown.curve["chance"], "would by chance"
+    else:
+        made, real, rest = shown.value or 0.0, shown.floor or 0.0, "of held-out real ones"
+    sentence = f"{words[levels[at]]}: {share(made)} {what}, {share(real)} {rest}."
+    return Answer("private", LEVELS[levels[at]], sentence, made, real, what)
