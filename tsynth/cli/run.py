@@ -108,7 +108,7 @@ def run(
     if json:
         sys.stdout.write(js.dumps(dict(release.manifest), indent=1, ensure_ascii=False) + "\n")
     finish(release)
-    say(f"tsynth verify {release.path}   checks that nothing in it was altered")
+    say(f"tsynth verify {_near(release.path)}   checks that nothing in it was altered")
 
 
 def _known(given: dict[str, Any]) -> dict[str, Any]:
@@ -150,6 +150,11 @@ def _merged(content: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def _near(path: Path) -> Path:
+    """The path as the user would type it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def finish(release: Release) -> None:
     """The end of a run: the three answers, three findings, and where the report is."""
     from tsynth.cli.terminal import heading, say
@@ -169,4 +174,4 @@ def finish(release: Release) -> None:
         for limit in limits:
             say(f"  - {limit}")
     say(f"content hash {release.content_hash[:16]}...")
-    heading(f"Read the report: {release.page}")
+    heading(f"Read the report: {_near(release.page)}")
