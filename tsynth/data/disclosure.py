@@ -1,0 +1,52 @@
+"""What of a schema would give a single entity away: extremes that only a few reach."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tsynth.data.encoding.base import threshold
+from tsynth.data.sequences import Sequences
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["guarded"]
+
+
+def guarded(data: Sequences) -> Sequences:
+    """`data` under a schema whose bounds are reached or passed by as many entities as `threshold` asks.
+
+    The largest amount of a table belongs to one entity, and a schema goes into models and manifests. Bounds of the
+    time column stay: they are the span of the source, which a release states anyway.
+    """
+    count = threshold(data.n_entities)
+    columns = []
+    for column in data.schema:
+        if column.bounds is None or column.role in ("time", "entity") or column.kind == "datetime":
+            columns.append(column)
+            continue
+        low, high = column.bounds
+        values = data.numeric(column.name)
+        owner = np.arange(data.n_entities) if column.static else data.entity_of_row
+        inner = (
+            -_reached(-values, owner, data.n_entities, count),
+            _reached(values, owner, data.n_entities, count),
+        )
+        if np.isfinite(inner).all():
+            low, high = max(low, inner[0]), min(high, inner[1])
+        columns.append(replace(column, bounds=(low, high)))
+    return data.with_schema(data.schema.with_columns(columns))
+
+
+def _reached(values: NDArray[np.float64], owner: NDArray[np.int64], entities: int, count: int) -> float:
+    """The largest value that `count` entities reach or pass; NaN where fewer have one."""
+    largest = np.full(entities, -np.inf)
+    known = np.isfinite(values)
+    np.maximum.at(largest, owner[known], values[known])
+    largest = np.sort(largest)[::-1]
+    return (
+        float(largest[count - 1]) if count <= entities and np.isfinite(largest[count - 1]) else float("nan")
+    )
