@@ -76,7 +76,9 @@ class Category:
         to = np.full(size + 1, 1 + len(self.kept_) if self.rare_ else 0, np.int32)
         to[self.kept_] = np.arange(1, len(self.kept_) + 1)
         to[size] = 0
-        return Field(self.column.name, to[np.where(codes < 0, size, codes)], None, self.choices)
+        choice = to[np.where(codes < 0, size, codes)]
+        nullable = self.column.nullable or len(self.kept_) == 0
+        return Field(self.column.name, choice, None, self.choices, nullable=nullable)
 
     def decode(self, field: Field, rows: Rows, streams: Streams) -> pa.Array:
         choice = field.choice.astype(np.int64)

@@ -33,6 +33,8 @@ class Field:
         Number of choices, null counted.
     continuous : int
         First choice that carries a value, -1 if none does.
+    nullable : bool
+        Whether choice 0 may occur.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Field:
     value: NDArray[np.float64] | None
     choices: int
     continuous: int = -1
+    nullable: bool = True
 
     @property
     def valued(self) -> NDArray[np.bool_]:
@@ -66,6 +69,8 @@ class Rows:
         Static columns, one value an entity.
     mark : str or None
         Name of the field that says what kind of event a row is.
+    labels : tuple of str
+        Names of the fields that say whether a row is one of those looked for.
     calendar : bool
         Whether `time` is a date.
     day : float
@@ -85,6 +90,7 @@ class Rows:
     fields: dict[str, Field] = field(default_factory=dict)
     statics: dict[str, Field] = field(default_factory=dict)
     mark: str | None = None
+    labels: tuple[str, ...] = ()
     calendar: bool = False
     day: float = 0.0
     step: float = 0.0

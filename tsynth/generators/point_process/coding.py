@@ -16,48 +16,72 @@ __all__ = ["Coding"]
 
 TOGETHER = 40
 """Largest code made of several fields."""
+LABELLED = 128
+"""Largest code made of a mark and labels."""
 
 
 @dataclass(frozen=True)
 class Coding:
-    """The code of a row: its mark, else as many categories together as `TOGETHER` codes allow, else one code for all.
+    """The code of a row: labels with its mark, else with as many categories as `TOGETHER` codes allow.
+
+    Labels come first, so that when the next row comes, of which kind and what it holds all know the label and the
+    label knows the rows before it. Without any category all rows have one code.
 
     Parameters
     ----------
     names : list of str
+        Fields, the last one varying fastest; the mark, if any, is the last.
     sizes : list of int
         Choices of each.
+    lowest : list of int
+        First choice of each: 1 where null does not occur.
     marked : bool
-        Whether it is the field with role "mark".
+        Whether the last is the field with role "mark".
     """
 
     names: list[str]
     sizes: list[int]
+    lowest: list[int]
     marked: bool
 
     @classmethod
     def of(cls, view: Rows) -> Coding:
         """The coding of a view; the same for all views of one schema and encoder."""
-        if view.mark is not None and view.fields[view.mark].continuous < 0:
-            return cls([view.mark], [view.fields[view.mark].choices], True)
-        names, sizes, product = [], [], 1
-        for name, field in view.fields.items():
-            if field.continuous < 0 and field.choices > 1 and product * field.choices <= TOGETHER:
-                names.append(name)
-                sizes.append(field.choices)
-                product *= field.choices
-        return cls(names, sizes, False)
+        fields = [view.fields[name] for name in view.labels]
+        marked = view.mark is not None and view.fields[view.mark].continuous < 0
+        if view.mark is not None and marked:
+            chosen = [view.fields[view.mark]]
+            product, limit, more = _size(chosen[0]), LABELLED, fields
+        else:
+            others = [field for name, field in view.fields.items() if name not in view.labels]
+            chosen, product, limit, more = [], 1, TOGETHER, [*fields, *others]
+        for field in more:
+            size = _size(field)
+            if field.continuous < 0 and size > 1 and product * size <= limit:
+                chosen.insert(0, field) if marked else chosen.append(field)
+                product *= size
+        return cls(
+            [field.name for field in chosen],
+            [_size(field) for field in chosen],
+            [_lowest(field) for field in chosen],
+            marked,
+        )
 
     @property
     def codes(self) -> int:
         """Number of codes."""
         return int(np.prod(self.sizes, dtype=np.int64))
 
+    @property
+    def mark(self) -> str | None:
+        """Name of the mark, where it is part of the code."""
+        return self.names[-1] if self.marked else None
+
     def code(self, view: Rows) -> NDArray[np.int32]:
         """Code of each row."""
         out = np.zeros(view.n_rows, np.int32)
-        for name, size in zip(self.names, self.sizes, strict=True):
-            out = out * size + view.fields[name].choice
+        for name, size, low in zip(self.names, self.sizes, self.lowest, strict=True):
+            out = out * size + np.maximum(view.fields[name].choice - low, 0)
         return out.astype(np.int32)
 
     def rest(self, view: Rows) -> list[Field]:
@@ -67,16 +91,30 @@ class Coding:
     def fields(self, code: NDArray[np.int32]) -> dict[str, Field]:
         """The fields that made the code."""
         out = {}
-        for name, size in reversed(list(zip(self.names, self.sizes, strict=True))):
-            out[name] = Field(name, (code % size).astype(np.int32), None, size)
+        for name, size, low in reversed(list(zip(self.names, self.sizes, self.lowest, strict=True))):
+            out[name] = Field(name, (code % size + low).astype(np.int32), None, size + low, nullable=low == 0)
             code = code // size
         return out
 
     def to_state(self) -> dict[str, Any]:
         """Plain values."""
-        return {"names": list(self.names), "sizes": [int(s) for s in self.sizes], "marked": self.marked}
+        return {
+            "names": list(self.names),
+            "sizes": [int(s) for s in self.sizes],
+            "lowest": [int(s) for s in self.lowest],
+            "marked": self.marked,
+        }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Coding:
         """The coding whose `to_state` this was."""
-        return cls(list(state["names"]), [int(s) for s in state["sizes"]], bool(state["marked"]))
+        sizes, lowest = ([int(s) for s in state[name]] for name in ("sizes", "lowest"))
+        return cls(list(state["names"]), sizes, lowest, bool(state["marked"]))
+
+
+def _lowest(field: Field) -> int:
+    return 0 if field.nullable or field.choices < 2 else 1
+
+
+def _size(field: Field) -> int:
+    return field.choices - _lowest(field)

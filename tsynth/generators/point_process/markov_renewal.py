@@ -262,7 +262,7 @@ class MarkovRenewal(Generator):
             end=end,
             fields=fields,
             statics=statics,
-            mark=coding.names[0] if coding.marked else None,
+            mark=coding.mark,
             calendar=self._calendar(),
             day=timing.day_,
             step=self.encoder_.time_step_,
