@@ -6,7 +6,9 @@ by_day       (3, days): number of the day of month, of the weekday, of the era o
 month        (days,): days in the month of each day, 0 where time is no date
 bins         (3, days): bins of days waited since a kind's last row, of the gap before, of the age
 logs         binary logarithms of whole numbers
-by_kind      (2, days, K): what a day does to the rate of each kind; on the day of the last row at 0, later at 1
+by_kind      (3, days, K): what a day does to the rate of each kind; on the day of the last row at 0, later at 1,
+             at 2 later for a kind that the entity never had
+late         (K, parts): what the time of day of the last row does to a further row on the same day
 table        (2, K, WIDTH): what a kind's own past does; its parts begin at `PACE`, `DUE`, `DUE2`
 after        (K, 4, K): what the kind of the last row does, by how long ago it was
 shared       (SHARED,): what all kinds share; its parts begin at `AGE`, `TODAY`, `GAP`, `ERA`
@@ -46,7 +48,8 @@ def today_bin(count):
 
 PACE, DUE, DUE2, WIDTH = 58, 138, 146, 154
 """Where the parts of a kind's table begin: days since its last row (or the entity's age), its pace by the class of
-days waited, days from a month after its last day, the same for its last day but one; and where it ends."""
+days waited, days from a month after its last day, the same for its last day but one (on the same day: its rows so
+far); and where it ends."""
 AGE, TODAY, GAP, ERA, SHARED = 0, 20, 26, 98, 146
 """Where the parts of the table of all kinds begin: age, rows today, gap before by days waited, era; and its size."""
 NO_GAP = 8
@@ -77,14 +80,17 @@ def shared_place(e, d, d0, before, count, bins):
 
 
 @compiled
-def kind_places(e, d, d0, last, last2, times, month, zero, ease, bins, logs):
+def kind_places(e, d, d0, last, last2, times, today, month, zero, ease, bins, logs):
     """Places in a kind's table: its base, pace, due day and second due day; -1 where it has none."""
     if last < 0:
         return bins[0, bins.shape[1] - 1] + 1 + bins[2, min(e - d0, bins.shape[1] - 1)], -1, -1, -1
     # Half powers of two of the days a row; some days are added so that a quick second row says little.
     top = len(logs) - 1
     pace = min(max(np.int64(2.0 * (logs[min(e - d0 + ease, top)] - logs[min(times, top)])), 0), 19)
-    due2 = -1 if last2 < 0 else DUE2 + due_bin(e, last2, month[last2 - zero])
+    if e == d:
+        due2 = DUE2 + (min(today, 7) if last == e else 0)
+    else:
+        due2 = -1 if last2 < 0 else DUE2 + due_bin(e, last2, month[last2 - zero])
     return (
         bins[0, min(e - last, bins.shape[1] - 1)],
         PACE + 20 * wait_class(e - d) + pace,
@@ -95,7 +101,7 @@ def kind_places(e, d, d0, last, last2, times, month, zero, ease, bins, logs):
 
 @compiled
 def rates(
-    e, d, d0, p, before, count, zero, last, last2, times, month, ease, bins, logs,
+    e, d, d0, p, before, count, zero, last, last2, times, today, month, ease, bins, logs,
     by_kind, table, after, shared, out, places,
 ):  # fmt: skip
     """Fill `out` with the rate of each kind on day `e`, the last row being of kind `p` on day `d`; returns their sum.
@@ -104,8 +110,8 @@ def rates(
 
     Where ``e == d`` the rates are those of a further row on the same day, after `count` of them; tables by kind have
     these at index 0, those of later days at 1. `last` and `last2` are the last and the last but one day of each kind,
-    -1 for none, `times` on how many days it came; `ease` is in days what an entity's pace is softened by; `zero` is
-    the day that `by_kind` (2, days, K) and `month` (days,) begin with.
+    -1 for none, `times` on how many days it came, `today` how often on its last day; `ease` is in days what an entity's pace is softened by; `zero` is
+    the day that `by_kind` (3, days, K) and `month` (days,) begin with.
     """
     z = 0 if e == d else 1
     one, two = shared_place(e, d, d0, before, count, bins)
@@ -113,8 +119,11 @@ def rates(
     wait = wait_class(e - d)
     total = 0.0
     for k in range(len(out)):
-        rate = by_kind[z, e - zero, k] * after[p, wait, k] * common
-        b, pace, due, due2 = kind_places(e, d, d0, last[k], last2[k], times[k], month, zero, ease, bins, logs)
+        own = 2 if z == 1 and last[k] < 0 else z
+        rate = by_kind[own, e - zero, k] * after[p, wait, k] * common
+        b, pace, due, due2 = kind_places(
+            e, d, d0, last[k], last2[k], times[k], today[k], month, zero, ease, bins, logs
+        )  # fmt: skip
         rate *= table[z, k, b]
         if pace >= 0:
             rate *= table[z, k, pace] * table[z, k, due]
@@ -142,6 +151,7 @@ def sums_of_days(
     kinds = table.shape[1]
     rate, places = np.empty(kinds), np.empty((4, kinds), np.int64)
     last, last2, times = np.empty(kinds, np.int64), np.empty(kinds, np.int64), np.empty(kinds, np.int64)
+    today = np.zeros(kinds, np.int64)
     for i in range(first, len(offsets) - 1, stride):
         low, high = offsets[i], offsets[i + 1]
         if low == high:
@@ -158,12 +168,14 @@ def sums_of_days(
                 last2[p] = last[p]
                 last[p] = d
                 times[p] += 1
+                today[p] = 0
+            today[p] += 1
             count += 1
             follows = r + 1 < high
             stop = day[r + 1] if follows else last_day
             for e in range(d, stop + 1):
                 total = rates(
-                    e, d, d0, p, before, count, zero, last, last2, times, month, ease, bins, logs, by_kind, table,
+                    e, d, d0, p, before, count, zero, last, last2, times, today, month, ease, bins, logs, by_kind, table,
                     after, shared, rate, places,
                 )  # fmt: skip
                 still = math.exp(-total)
@@ -196,19 +208,20 @@ def sums_of_days(
                 wait = wait_class(e - d)
                 for k in range(kinds):
                     x = rate[k] * share
+                    own = 2 if z == 1 and last[k] < 0 else z
                     if which == 1:
                         c = by_day[0, at]
-                        dom_sums[1, z, k, c] += x
-                        dom_sums[2, z, k, c] += 1.0
+                        dom_sums[1, own, k, c] += x
+                        dom_sums[2, own, k, c] += 1.0
                         if k == came:
-                            dom_sums[0, z, k, c] += 1.0
+                            dom_sums[0, own, k, c] += 1.0
                         continue
                     if which == 4:
                         c = by_day[1, at]
-                        weekday_sums[1, z, k, c] += x
-                        weekday_sums[2, z, k, c] += 1.0
+                        weekday_sums[1, own, k, c] += x
+                        weekday_sums[2, own, k, c] += 1.0
                         if k == came:
-                            weekday_sums[0, z, k, c] += 1.0
+                            weekday_sums[0, own, k, c] += 1.0
                         continue
                     b = places[0, k]
                     if which == 2:
@@ -235,17 +248,65 @@ def sums_of_days(
 
 
 @compiled
+def later(state, clock, after):
+    """A time of day, as a share of the day, by the running sums `clock`, no earlier than `after`."""
+    parts = len(clock)
+    at = min(max(int(after * parts), 0), parts - 1)
+    inside = min(max(after * parts - at, 0.0), 1.0)
+    below = clock[at - 1] if at > 0 else 0.0
+    low = below + inside * (clock[at] - below)
+    if clock[parts - 1] - low < 1e-6 * clock[parts - 1]:  # never so late: any time that is left
+        return after + uniform(state) * (1.0 - after)
+    u = low + uniform(state) * (clock[parts - 1] - low)
+    while at < parts - 1 and clock[at] <= u:
+        at += 1
+    below = clock[at - 1] if at > 0 else 0.0
+    return (at + min((u - below) / max(clock[at] - below, 1e-300), 0.999999)) / parts
+
+
+@compiled
+def waited(state, within, edges, step, left):
+    """A wait by the running sums `within` of its classes, inside the day's `left`."""
+    u = uniform(state) * within[len(within) - 1]
+    slot = 0
+    while slot < len(within) - 1 and within[slot] <= u:
+        slot += 1
+    if slot == 0:
+        return 0.0
+    wait = edges[slot] * (edges[slot + 1] / edges[slot]) ** uniform(state)
+    if step > 0.0:
+        wait = max(math.floor(wait / step + 0.5), 1.0) * step
+    if wait >= left:  # stays inside the day
+        wait = uniform(state) * left
+        if step > 0.0:
+            wait = math.floor(wait / step) * step
+    return wait
+
+
+@compiled
+def delayed(rate, late, hour):
+    """Multiply the rates of further rows on the same day by what the time of day leaves of them; returns their sum."""
+    at = min(max(int(hour * late.shape[1]), 0), late.shape[1] - 1)
+    total = 0.0
+    for k in range(len(rate)):
+        rate[k] *= late[k, at]
+        total += rate[k]
+    return total
+
+
+@compiled
 def walk(
     key, entities, begin, rate, most, day_length, step, zero, last_day, by_day, month, ease, bins, logs,
     by_kind, table, after, shared,
     codes, gaps, keys, cuts, order, prob, c_dom, c_weekday, c_time, c_since, since, within, within_edges, clock,
-    tie_only,
+    hours, by_clock, late, tie_only,
 ):  # fmt: skip
     """Walk each entity from its first row to the end of the span; returns offsets, times and codes.
 
     After each row, the same day and then each later one has the rates of all kinds, whose sum says whether a row comes
     and whose shares say of which kind. The last kind stands for all codes beyond, among which the chain chooses, as it
-    does for the first row.
+    does for the first row. A first row of a day has its time from `clock`, a further one from what is left of its
+    kind's `hours` where it goes `by_clock`, else from a wait after the row before.
     """
     n, kinds = len(entities), table.shape[1]
     offsets = np.zeros(n + 1, np.int64)
@@ -254,8 +315,8 @@ def walk(
     weight, history, last_code = np.empty(codes), np.empty(order, np.int64), np.empty(codes, np.int64)
     now, last, last2 = np.empty(kinds), np.empty(kinds, np.int64), np.empty(kinds, np.int64)
     paces, places = np.empty(kinds, np.int64), np.empty((4, kinds), np.int64)
+    today = np.zeros(kinds, np.int64)
     size = 0
-    parts = clock.shape[1]
     for i in range(n):
         offsets[i] = size
         if math.isnan(begin[i]):  # NaN: an entity without rows
@@ -291,17 +352,12 @@ def walk(
                         weight[k] = 0.0
                 c = choose(state, weight, total)
             if fresh:
-                slot = 0
+                offset = 0.0
                 if not tie_only:
-                    u = uniform(state) * clock[c, parts - 1]
-                    while slot < parts - 1 and clock[c, slot] <= u:
-                        slot += 1
-                    offset = (slot + uniform(state)) / parts * day_length
+                    offset = later(state, clock[c], 0.0) * day_length
                     if step > 0.0:
                         offset = math.floor(offset / step) * step
-                    time = d * day_length + offset
-                else:
-                    time = d * day_length
+                time = d * day_length + offset
             if size == len(times):
                 times, made = grown(times), grown(made)
             times[size], made[size] = time, c
@@ -317,14 +373,18 @@ def walk(
                 last2[p] = last[p]
                 last[p] = d
                 paces[p] += 1
+                today[p] = 0
+            today[p] += 1
             # -- when is the next one, and of which kind?
             drawn = -1
             e = d
             while e <= last_day:
                 total = rates(
-                    e, d, d0, p, before, count, zero, last, last2, paces, month, ease, bins, logs, by_kind, table,
+                    e, d, d0, p, before, count, zero, last, last2, paces, today, month, ease, bins, logs, by_kind, table,
                     after, shared, now, places,
                 )  # fmt: skip
+                if e == d and not tie_only:
+                    total = delayed(now, late, time / day_length - d)
                 sure = total
                 if rate[i] != 1.0 and e > d:
                     sure *= rate[i] ** math.exp(-total)
@@ -341,21 +401,13 @@ def walk(
                 count, burst = 0, 0
                 continue
             wait = 0.0
-            if not tie_only:
-                u = uniform(state) * within[p, burst, within.shape[2] - 1]
-                slot = 0
-                while slot < within.shape[2] - 1 and within[p, burst, slot] <= u:
-                    slot += 1
-                if slot > 0:
-                    ratio = within_edges[slot + 1] / within_edges[slot]
-                    wait = within_edges[slot] * ratio ** uniform(state)
-                    if step > 0.0:
-                        wait = max(math.floor(wait / step + 0.5), 1.0) * step
-                    left = (d + 1) * day_length - time
-                    if wait >= left:  # stays inside the day
-                        wait = uniform(state) * left
-                        if step > 0.0:
-                            wait = math.floor(wait / step) * step
+            if not tie_only and by_clock[drawn]:
+                wait = later(state, hours[drawn], time / day_length - d) * day_length
+                wait = max(d * day_length + wait - time, 0.0)
+                if step > 0.0:
+                    wait = math.floor(wait / step) * step
+            elif not tie_only:
+                wait = waited(state, within[p, burst], within_edges, step, (d + 1) * day_length - time)
             time += wait
             burst = 1 if wait == 0.0 else 2
             gap_kind = 0 if (gaps == 1 or wait == 0.0) else 1

@@ -39,8 +39,6 @@ CELLS = 8_000_000
 """Days times kinds that a pass looks at, over all blocks together; of larger data every n-th
 entity is used, others in each pass."""
 ERAS = 24
-WITHIN = 22
-SLOTS = 48
 
 _EDGES = [36, 38, 43, 51, 58, 63, 75, 88, 94, 110, 180, 366]
 
@@ -128,14 +126,14 @@ class Hazards:
     def __init__(self, kinds: int) -> None:
         one = np.ones
         self.tables: dict[str, NDArray[np.float64]] = {
-            "table": one((2, kinds, walks.WIDTH)), "dom": one((2, kinds, loops.DOMS)), "weekday": one((2, kinds, 7)),
+            "table": one((2, kinds, walks.WIDTH)), "dom": one((3, kinds, loops.DOMS)), "weekday": one((3, kinds, 7)),
             "after": one((kinds, 4, kinds)), "shared": one(walks.SHARED),
         }  # fmt: skip
 
     def arguments(self, days: Calendar) -> list[NDArray[np.float64]]:
         """Tables in the order in which the loops take them; those of the day alone multiplied out."""
         t = self.tables
-        era = t["shared"][walks.ERA :].reshape(2, ERAS)
+        era = t["shared"][walks.ERA :].reshape(2, ERAS)[[0, 1, 1]]
         by_kind = t["dom"][:, :, days.by_day[0]] * t["weekday"][:, :, days.by_day[1]]
         by_kind = (by_kind * era[:, None, days.by_day[2]]).transpose(0, 2, 1)
         return [np.ascontiguousarray(by_kind), t["table"], t["after"], t["shared"]]

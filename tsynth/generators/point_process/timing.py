@@ -9,7 +9,7 @@ from scipy.special import gammaincinv, ndtr
 
 from tsynth.compiled import markov as loops
 from tsynth.compiled import walk as walks
-from tsynth.generators.point_process import chain
+from tsynth.generators.point_process import chain, within
 from tsynth.generators.point_process.days import (
     BINS,
     CELLS,
@@ -18,14 +18,13 @@ from tsynth.generators.point_process.days import (
     PASSES,
     SINCE_DAYS,
     SINCE_ROWS,
-    SLOTS,
     SWEEPS,
-    WITHIN,
     Calendar,
     Hazards,
     code_factor_sums,
     update_factors,
 )
+from tsynth.generators.point_process.within import SLOTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -123,7 +122,14 @@ class ClockTiming:
                 [((lives[:, 0] - lives[:, 1]) ** 2).sum(), lives[:, 2].sum(), (lives[:, 3] ** 2).sum()]
             ),
             "clock": _histogram(code, (fraction * SLOTS).astype(np.int64), ~known, codes, SLOTS),
-            "within": _within(view, kind, day, step, kinds, days.length),
+            "within": within.count(view, kind, day, step, days.length),
+            "hours": _histogram(
+                kind.astype(np.int32),
+                (fraction * SLOTS).astype(np.int64),
+                np.ones(view.n_rows, np.bool_),
+                kinds,
+                SLOTS,
+            ),
             "whole": whole,
         }
         return state, (lives[:, 0] + 2.0) / (lives[:, 1] + 2.0)
@@ -139,16 +145,19 @@ class ClockTiming:
                 {n: np.sum([s["passes"][number][n] for s in states], axis=0) for n in named}, number
             )
         excess, noise, slope = np.sum([s["excess"] for s in states], axis=0)
-        within = np.sum([s["within"] for s in states], axis=0) + 1e-9
-        within += 2.0 * within.sum(axis=0) / within.sum(axis=(0, 2))[:, None]
-        clock = np.sum([s["clock"] for s in states], axis=0) + 1e-9
-        clock += 4.0 * clock.sum(axis=0) / clock.sum()
+        clock = within.smoothed(np.sum([s["clock"] for s in states], axis=0))
+        raw = np.sum([s["hours"] for s in states], axis=0)
+        hours = within.smoothed(raw)
+        waits, by_clock = within.merge([s["within"] for s in states], hours)
         return {
             "chain": _merged_chain(states, codes, gaps, order),
             "hazards": hazards.tables,
             "unlike": float(np.clip((excess - noise) / max(slope, 1e-9), 0.0, 3.0)),
-            "within": np.cumsum(within, axis=2),
+            "within": np.cumsum(waits, axis=2),
             "clock": np.cumsum(clock, axis=1),
+            "hours": np.cumsum(hours, axis=1),
+            "by_clock": by_clock,
+            "late": within.lateness(hours, by_clock, raw),
             "whole": all(s["whole"] for s in states),
             "rows": np.sum([s["passes"][0]["table"][0].sum(axis=-1) for s in states], axis=0)
             / sum(s["used"] for s in states),
@@ -214,7 +223,8 @@ class ClockTiming:
             streams.key, streams.entities, begin, rate, state["most"], days.length, timing.gap.lattice_,
             days.first, days.last, days.by_day, days.month, days.ease, BINS, LOGS, *hazards.arguments(days),
             codes, links["gaps"], links["keys"], links["cuts"], order, links["prob"], *links["factors"],
-            SINCE_DAYS, state["within"], _within_edges(days.length), state["clock"], state["whole"],
+            SINCE_DAYS, state["within"], within.edges(days.length), state["clock"], state["hours"], state["by_clock"],
+            state["late"], state["whole"],
         )  # fmt: skip
         return made
 
@@ -308,33 +318,6 @@ def _histogram(
 ) -> NDArray[np.float64]:
     at = code[use].astype(np.int64) * size + np.clip(slot[use], 0, size - 1)
     return np.bincount(at, minlength=codes * size).reshape(codes, size).astype(np.float64)
-
-
-def _within_edges(day: float) -> NDArray[np.float64]:
-    """Edges of the classes of waits inside a day; class 0 is no wait at all."""
-    return np.concatenate([[0.0], np.geomspace(day / 86_400, day, WITHIN)])
-
-
-def _within(
-    view: Rows,
-    kind: NDArray[np.int64],
-    day: NDArray[np.int64],
-    step: NDArray[np.int64],
-    kinds: int,
-    length: float,
-) -> NDArray[np.float64]:
-    """Waits to the next row of the same day, by the code and by the wait before it (none yet, a tie, some)."""
-    same = np.zeros(view.n_rows, np.bool_)
-    same[1:] = (step[1:] > 0) & (day[1:] == day[:-1])
-    at = np.flatnonzero(same)
-    wait = view.time[at] - view.time[at - 1]
-    slot = np.where(
-        wait > 0, np.clip(np.searchsorted(_within_edges(length)[1:], wait, side="right"), 1, WITHIN - 1), 0
-    )
-    burst = np.zeros(view.n_rows, np.int64)
-    burst[at] = np.where(wait > 0, 2, 1)
-    cell = (kind[at - 1] * 3 + burst[at - 1]) * WITHIN + slot
-    return np.bincount(cell, minlength=kinds * 3 * WITHIN).reshape(kinds, 3, WITHIN).astype(np.float64)
 
 
 def _stride(timing: Timing, kinds: int) -> int:
