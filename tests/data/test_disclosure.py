@@ -26,7 +26,8 @@ def table(extremes):
 )
 def test_bounds_are_reached_by_five_entities(extremes, high):
     data = tsynth.read(table(extremes), entity="id", time="time")
-    assert guarded(data).schema["x"].bounds == (pytest.approx(1 / 3), pytest.approx(high))
+    assert guarded(data).schema == data.schema
+    assert data.schema["x"].bounds == (pytest.approx(1 / 3), pytest.approx(high))
 
 
 @pytest.mark.parametrize(("entities", "count"), [(1, 1), (19, 1), (20, 2), (50, 5), (10**6, 5)])

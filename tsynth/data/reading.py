@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from tsynth.data import frames
 from tsynth.data.arrow_types import is_text, plain
 from tsynth.data.casting import fit_to_schema
 from tsynth.data.checks import check_static, checked_infinities, checked_keys, refuse_repeats, require_rows
+from tsynth.data.disclosure import guarded
 from tsynth.data.entity_tables import join_entities, read_entities
 from tsynth.data.files import read_file
 from tsynth.data.infer import infer
@@ -139,6 +141,7 @@ def read(
         extra, found = read_entities(entities, options, entity, table)
         notes += found
     layout = lay_out(table, entity, when)
+    inferred = schema is None
     if schema is None:
         schema = infer(table, entity=entity, time=when, entities=extra, roles=roles, layout=layout)
         if (
@@ -150,7 +153,8 @@ def read(
             schema = schema.with_columns([replace(c, inf="null") for c in schema])
     if frequency != _AUTO:
         schema = schema.replace(frequency=frequency)
-    return build(table, schema, entities=extra, origin=origin, notes=notes, order=order, layout=layout)
+    data = build(table, schema, entities=extra, origin=origin, notes=notes, order=order, layout=layout)
+    return guarded(data) if inferred else data
 
 
 def read_table(
@@ -175,6 +179,8 @@ def read_table(
         found = read_file(source, options)
         table, notes, origin = found.table, list(found.notes), "pyarrow"
         table, origin = frames.to_table(table)
+        table, more = _without_index(table, {entity, *time})
+        notes += more
     else:
         table, origin = frames.to_table(source)
         notes = []
@@ -277,6 +283,16 @@ def _as_text(schema: Schema | None) -> tuple[str, ...]:
         if schema is None
         else tuple(c.name for c in schema if c.dtype in ("string", "large_string") and c.role != "time")
     )
+
+
+def _without_index(table: pa.Table, keys: set[str | None]) -> tuple[pa.Table, list[Note]]:
+    """The table without what pandas saved of an index that has no name: it numbers the rows and means nothing."""
+    index = [n for n in table.column_names if re.fullmatch(r"__index_level_\d+__", n) and n not in keys]
+    if not index or len(index) == len(table.column_names):
+        return table, []
+    notes = [Note("index_left_out", f"{name}: an index without a name, saved by pandas, is left out", name)
+             for name in index]  # fmt: skip
+    return table.drop_columns(index), notes
 
 
 def _dates_in_text(table: pa.Table, options: TextOptions) -> tuple[pa.Table, list[Note]]:

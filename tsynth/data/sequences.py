@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -319,15 +318,15 @@ class Sequences:
 
     def content_hash(self) -> str:
         """Sha256 of rows and entity table as Arrow streams in entity order, whatever the parts they came in."""
-        digest = hashlib.sha256()
+        from tsynth.data.content import ContentHash, sum_of_sums
+
+        sums = []
         for table in (self.table(), self.entity_table()):
-            if table is None:
-                continue
-            table = table.replace_schema_metadata(None).combine_chunks()
-            sink = _HashSink(digest)
-            with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), table.schema) as writer:
-                writer.write_table(table, max_chunksize=65_536)
-        return digest.hexdigest()
+            if table is not None:
+                digest = ContentHash()
+                digest.add(table)
+                sums.append(digest.hexdigest())
+        return sum_of_sums(sums)
 
     # -- showing
 
@@ -383,25 +382,6 @@ class Sequences:
         has = self.lengths > 0
         index = pa.array(self.offsets[:-1], mask=~has)
         return self.rows[column.name].take(index)
-
-
-class _HashSink:
-    """A file that only feeds a digest."""
-
-    closed = False
-
-    def __init__(self, digest: Any) -> None:
-        self._digest = digest
-
-    def write(self, data: Any) -> int:
-        self._digest.update(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """Nothing to close."""
 
 
 def _home(column: Column) -> str:

@@ -28,7 +28,6 @@ import numpy as np
 
 from tsynth.data import constraints as rules
 from tsynth.data.constraints import Constraints
-from tsynth.data.disclosure import guarded
 from tsynth.data.encoding import Encoder, Field, Rows
 from tsynth.data.schema import Schema
 from tsynth.data.sequences import Sequences, concat
@@ -131,7 +130,6 @@ class Generator:
             )
         if data.n_entities == 0 or data.n_rows == 0:
             raise DataError("there are no rows to learn from", fix="check the file and its filters")
-        data = guarded(data)
         found = (
             Constraints(rules.find(data, seed=seed))
             if data.schema.constraints is None

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tsynth.data.content import ContentHash
+from tsynth.data.content import ContentHash, sum_of_sums
 from tsynth.data.files import read_file
 from tsynth.errors import ArtifactError
 from tsynth.jobs.output import CARD, DATA, ENTITIES, MANIFEST, PAGE, REPORT, file_sum
@@ -19,10 +18,9 @@ from tsynth.jobs.output import CARD, DATA, ENTITIES, MANIFEST, PAGE, REPORT, fil
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tsynth.data.sequences import Sequences
     from tsynth.scores.report import Report
 
-__all__ = ["FORMAT", "KIND", "Release", "content_hash", "file_entry", "rows_hash"]
+__all__ = ["FORMAT", "KIND", "Release", "content_hash", "file_entry"]
 
 FORMAT = 1
 KIND = "tsynth release"
@@ -119,24 +117,7 @@ def file_entry(path: Path) -> dict[str, Any]:
 
 def content_hash(folder: Path, files: Mapping[str, Any]) -> str:
     """Sha256 of the rows that stand in the files, in the order of their parts: rows first, then entity tables."""
-    return _together([_sum_of(folder, place, files) for place in (DATA, ENTITIES)])
-
-
-def rows_hash(data: Sequences) -> str:
-    """The same sum of rows in memory."""
-    sums = []
-    for table in (data.table(), data.entity_table()):
-        if table is not None:
-            digest = ContentHash()
-            digest.add(table)
-            sums.append(digest.hexdigest())
-    return _together(sums)
-
-
-def _together(sums: Sequence[str | None]) -> str:
-    """One sum of several; a single one stays itself."""
-    known = [s for s in sums if s is not None]
-    return known[0] if len(known) == 1 else hashlib.sha256("".join(known).encode()).hexdigest()
+    return sum_of_sums([_sum_of(folder, place, files) for place in (DATA, ENTITIES)])
 
 
 def _sum_of(folder: Path, place: str, files: Mapping[str, Any]) -> str | None:

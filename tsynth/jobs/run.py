@@ -24,7 +24,7 @@ from tsynth.jobs.job import Job
 from tsynth.jobs.machine import Stopwatch, versions
 from tsynth.jobs.output import CARD, PAGE, REPORT, Output, file_sum, key_of
 from tsynth.jobs.progress import Progress, Silent, asked_scores
-from tsynth.jobs.release import Release, content_hash, file_entry, rows_hash
+from tsynth.jobs.release import Release, content_hash, file_entry
 from tsynth.jobs.source import choose_constraints, describe, read_source
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class _Run:
         wanted = self.job.generator
         key = key_of(
             {
-                "rows": rows_hash(train),
+                "rows": train.content_hash(),
                 "schema": train.schema.to_dict(),
                 "generator": [generator.name, generator.get_params()],
                 "budget": [wanted.minutes, wanted.steps],
