@@ -162,7 +162,12 @@ def _authors() -> None:
             continue
         text.append(f".. currentmodule:: {module}\n")
         for name, thing in things.items():
-            text.append(_class(name, thing) if isinstance(thing, type) else f".. autofunction:: {name}\n")
+            kind = "autofunction" if callable(thing) else "autodata"
+            text.append(
+                _class(name, thing)
+                if isinstance(thing, type)
+                else f".. {kind}:: {name}\n" + ("" if callable(thing) else "   :no-value:\n")
+            )
     _save("authors.rst", "\n".join(text))
 
 
