@@ -17,7 +17,6 @@ Attributes ending in "_" must be nested dicts, lists, plain values or arrays: th
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,14 +27,15 @@ import numpy as np
 
 from tsynth.data import constraints as rules
 from tsynth.data.constraints import Constraints
-from tsynth.data.encoding import Encoder, Field, Rows
+from tsynth.data.encoding import Encoder
 from tsynth.data.schema import Schema
 from tsynth.data.sequences import Sequences, concat
 from tsynth.data.streams import Streams
 from tsynth.errors import DataError, NotFitted, SchemaMismatch, UsageError
 from tsynth.generators.conditions import Conditions
-from tsynth.generators.decoding import series_columns
+from tsynth.generators.decoding import series_columns, series_rows, series_statics
 from tsynth.generators.forecasts import continue_with
+from tsynth.generators.parameters import Parameters
 from tsynth.generators.views import Series, series_view
 
 __all__ = ["BLOCK", "Generator"]
@@ -48,7 +48,7 @@ BLOCK = 1024
 _BASE_STATE = ("schema_", "bare_schema_", "constraints_", "encoder_", "statics_", "n_entities_", "n_rows_")
 
 
-class Generator:
+class Generator(Parameters):
     """Learns from `Sequences`, makes `Sequences` of the same schema.
 
     Attributes
@@ -146,7 +146,7 @@ class Generator:
         parts = [bare.take(np.asarray(block)) for block in blocks]
         encoder = Encoder(self._encoded_schema())
         self.encoder_ = encoder.merge([encoder.learn(part) for part in parts])
-        self.statics_ = self._series_statics(bare) if self.takes == "series" else {}
+        self.statics_ = series_statics(bare, self.encoder_) if self.takes == "series" else {}
         if progress is not None:
             progress.stage(f"learning {self.name}", len(parts))
         states = []
@@ -329,34 +329,6 @@ class Generator:
             self._same(holdout)
         return found
 
-    # -- parameters, as scikit-learn has them
-
-    @classmethod
-    def _parameter_names(cls) -> list[str]:
-        signature = inspect.signature(cls.__init__)
-        return [
-            p
-            for p in signature.parameters
-            if p != "self"
-            and signature.parameters[p].kind != inspect.Parameter.VAR_KEYWORD
-            and signature.parameters[p].kind != inspect.Parameter.VAR_POSITIONAL
-        ]
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters of the constructor, by name."""
-        return {name: getattr(self, name) for name in self._parameter_names()}
-
-    def set_params(self, **parameters: Any) -> Self:
-        """Change parameters of the constructor; a fit made before stays as it is."""
-        known = self._parameter_names()
-        for name, value in parameters.items():
-            if name not in known:
-                raise UsageError(
-                    f"{self.name} has no parameter {name!r}", fix=f"choose one of {', '.join(known)}"
-                )
-            setattr(self, name, value)
-        return self
-
     # -- saving
 
     def save(self, path: str | Path) -> None:
@@ -400,11 +372,6 @@ class Generator:
 
     # -- showing
 
-    def __repr__(self) -> str:
-        defaults = inspect.signature(type(self).__init__).parameters
-        shown = [f"{k}={v!r}" for k, v in self.get_params().items() if v != defaults[k].default]
-        return f"{type(self).__name__}({', '.join(shown)})"
-
     def _repr_html_(self) -> str:
         from html import escape
 
@@ -440,40 +407,9 @@ class Generator:
     def _decode(self, view: Any, streams: Streams, first: int) -> Sequences:
         if not isinstance(view, Series):
             return self.encoder_.decode(view, streams, first)
-        edge = np.full(view.n_entities, np.nan)
-        bare = Rows(
-            offsets=view.offsets,
-            time=view.time,
-            start=edge,
-            end=edge,
-            fields={},
-            statics=self._statics_of(range(first, first + view.n_entities)),
-            mark=None,
-            calendar=view.calendar,
-        )
-        made = self.encoder_.decode(bare, streams, first)
+        series = np.arange(first, first + view.n_entities) % self.n_entities_
+        made = self.encoder_.decode(series_rows(view, self.statics_, series), streams, first)
         return made.with_columns(series_columns(view), self.bare_schema_)
-
-    def _series_statics(self, bare: Sequences) -> dict[str, dict[str, Any]]:
-        """Encoded statics of every series: a made series keeps those of the series that it stands for."""
-        fields = self.encoder_.encode_statics(bare, [c.name for c in bare.schema.statics])
-        return {
-            name: {"choice": f.choice, "value": f.value, "choices": f.choices, "continuous": f.continuous}
-            for name, f in fields.items()
-        }
-
-    def _statics_of(self, entities: range) -> dict[str, Field]:
-        series = np.asarray(entities) % self.n_entities_
-        return {
-            name: Field(
-                name=name,
-                choice=entry["choice"][series],
-                value=None if entry["value"] is None else entry["value"][series],
-                choices=entry["choices"],
-                continuous=entry["continuous"],
-            )
-            for name, entry in self.statics_.items()
-        }
 
 
 def _positive(value: Any, name: str) -> int:

@@ -1,8 +1,8 @@
-"""Numbers of made series, back as Arrow columns in the type, grid and bounds of the schema."""
+"""Made series, back as rows: numbers in the type, grid and bounds of the schema, times and statics."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,20 +10,57 @@ import pyarrow.compute as pc
 
 from tsynth.data import clock
 from tsynth.data.arrow_types import parse
+from tsynth.data.encoding import Field, Rows
 from tsynth.data.sequences import level_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tsynth.data.encoding import Encoder
     from tsynth.data.schema import Column
+    from tsynth.data.sequences import Sequences
     from tsynth.generators.views import Series
 
-__all__ = ["numeric_column", "series_columns"]
+__all__ = ["numeric_column", "series_columns", "series_rows", "series_statics"]
 
 
 def series_columns(view: Series) -> dict[str, pa.Array]:
     """Each column of a made `Series` as an Arrow array."""
     return {c.name: numeric_column(view.values[:, i], c, view.unit) for i, c in enumerate(view.columns)}
+
+
+def series_rows(view: Series, statics: dict[str, dict[str, Any]], series: NDArray[np.int64]) -> Rows:
+    """Times and statics of a made `Series` as the encoder decodes them; made series i stands for ``series[i]``."""
+    edge = np.full(view.n_entities, np.nan)
+    fields = {
+        name: Field(
+            name=name,
+            choice=entry["choice"][series],
+            value=None if entry["value"] is None else entry["value"][series],
+            choices=entry["choices"],
+            continuous=entry["continuous"],
+        )
+        for name, entry in statics.items()
+    }
+    return Rows(
+        offsets=view.offsets,
+        time=view.time,
+        start=edge,
+        end=edge,
+        fields={},
+        statics=fields,
+        mark=None,
+        calendar=view.calendar,
+    )
+
+
+def series_statics(bare: Sequences, encoder: Encoder) -> dict[str, dict[str, Any]]:
+    """Encoded statics of every series, as plain values and arrays: a made series keeps those it stands for."""
+    fields = encoder.encode_statics(bare, [c.name for c in bare.schema.statics])
+    return {
+        name: {"choice": f.choice, "value": f.value, "choices": f.choices, "continuous": f.continuous}
+        for name, f in fields.items()
+    }
 
 
 def numeric_column(values: NDArray[np.float64], column: Column, unit: str) -> pa.Array:
