@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsynth.data.encoding.base import threshold
-from tsynth.data.sequences import Sequences
+from tsynth.data.sequences import Note, Sequences
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["guarded"]
+__all__ = ["ALONE", "guarded"]
+
+ALONE = "the source is one entity, so nobody hides it: what is made tells of it alone"
+"""What a reader is told of a source with one entity."""
 
 
 def guarded(data: Sequences) -> Sequences:
@@ -38,7 +41,8 @@ def guarded(data: Sequences) -> Sequences:
         if inner[0] <= inner[1]:  # NaN where so few entities have a value that the column's own bounds stay
             low, high = max(low, inner[0]), min(high, inner[1])
         columns.append(replace(column, bounds=(low, high)))
-    return data.with_schema(data.schema.with_columns(columns))
+    safe = data.with_schema(data.schema.with_columns(columns))
+    return safe.with_notes(Note("one_entity", ALONE)) if data.n_entities == 1 else safe
 
 
 def _reached(values: NDArray[np.float64], owner: NDArray[np.int64], entities: int, count: int) -> float:

@@ -18,6 +18,7 @@ Attributes ending in "_" must be nested dicts, lists, plain values or arrays: th
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,11 +28,12 @@ import numpy as np
 
 from tsynth.data import constraints as rules
 from tsynth.data.constraints import Constraints
+from tsynth.data.disclosure import ALONE
 from tsynth.data.encoding import Encoder
 from tsynth.data.schema import Schema
 from tsynth.data.sequences import Sequences, concat
 from tsynth.data.streams import Streams
-from tsynth.errors import DataError, NotFitted, SchemaMismatch, UsageError
+from tsynth.errors import DataError, NotFitted, PrivacyWarning, SchemaMismatch, UsageError
 from tsynth.generators.conditions import Conditions
 from tsynth.generators.decoding import series_columns, series_rows, series_statics
 from tsynth.generators.forecasts import continue_with
@@ -130,6 +132,8 @@ class Generator(Parameters):
             )
         if data.n_entities == 0 or data.n_rows == 0:
             raise DataError("there are no rows to learn from", fix="check the file and its filters")
+        if data.n_entities == 1:
+            warnings.warn(f"{ALONE}; do not hand it out as private", PrivacyWarning, stacklevel=2)
         found = (
             Constraints(rules.find(data, seed=seed))
             if data.schema.constraints is None

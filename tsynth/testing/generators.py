@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 from tsynth import registry
 from tsynth.data.reading import read
 from tsynth.data.sequences import Sequences, concat
-from tsynth.errors import ArtifactError, DataError, NotFitted, TsynthError, UsageError
+from tsynth.errors import ArtifactError, DataError, NotFitted, PrivacyWarning, TsynthError, UsageError
 from tsynth.generators.artifacts import load, model_hash
 from tsynth.generators.base import Generator
 from tsynth.testing.checks import Check
@@ -278,8 +279,13 @@ def _keeps_conditions(kind: type[Generator], data: Sequences) -> None:
 
 def _survives_small_data(kind: type[Generator], data: Sequences) -> None:
     for few in (data.take(np.array([0])), data.take(np.array([1, 2]))):
-        made = kind().fit(few, seed=1).sample(3, seed=2)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", PrivacyWarning)
+            made = kind().fit(few, seed=1).sample(3, seed=2)
         assert made.n_entities == 3
+        if few.n_entities == 1:
+            told = [w for w in caught if issubclass(w.category, PrivacyWarning)]
+            assert told, "one entity is learned from without a privacy warning"
     first = np.zeros(data.n_rows, bool)
     first[data.offsets[:-1][data.lengths > 0]] = True
     if kind.takes != "series":
