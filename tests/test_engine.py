@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tsynth.engine import Task, run
-from tsynth.errors import ResourceError, SchemaMismatch, UsageError
+from tsynth.errors import MissingExtra, ResourceError, SchemaMismatch, UsageError
 
 
 def square(x: int) -> int:
@@ -57,6 +58,21 @@ def test_no_workers_are_refused():
 @pytest.mark.slow
 def test_two_workers_give_the_same_answers():
     assert sorted(run(square, tasks(7), workers=2)) == [(i, i * i) for i in range(7)]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MissingExtra("this", "neural"),
+        SchemaMismatch(["a line"], fix="do it"),
+        UsageError("no", column="x", row=3),
+    ],
+)
+def test_every_error_travels(error):
+    back = pickle.loads(pickle.dumps(error))
+    assert type(back) is type(error)
+    assert str(back) == str(error)
+    assert vars(back) == vars(error)
 
 
 @pytest.mark.slow

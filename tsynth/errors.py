@@ -14,6 +14,7 @@ A message has three parts: what is wrong, where (column, entity, row, value), wh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 __all__ = [
     "ArtifactError",
@@ -59,6 +60,16 @@ class TsynthError(Exception):
         if fix:
             text = f"{text}; {fix}"
         super().__init__(text if text.endswith((".", "?", "!")) else text + ".")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as what it says, whatever its constructor takes: errors cross from workers to their parent."""
+        return _again, (type(self), self.args, dict(self.__dict__))
+
+
+def _again(kind: type[TsynthError], args: tuple[Any, ...], state: dict[str, Any]) -> TsynthError:
+    made = kind.__new__(kind, *args)
+    made.__dict__.update(state)
+    return made
 
 
 class UsageError(TsynthError, ValueError):
