@@ -249,6 +249,14 @@ def test_roles_given():
     assert schema["sex"].role == "group"
 
 
+def test_an_index_that_pandas_saved_is_left_out(tmp_path):
+    frame = pd.DataFrame({"id": [1, 1, 2], "day": [1, 2, 1], "x": [0.5, 1.5, 2.5]}).iloc[[2, 0, 1]]
+    frame.to_parquet(tmp_path / "rows.parquet")
+    data = read(tmp_path / "rows.parquet", entity="id", time="day")
+    assert [c.name for c in data.schema] == ["id", "day", "x"]
+    assert [n.column for n in data.notes if n.code == "index_left_out"] == ["__index_level_0__"]
+
+
 # -- inference on made tables
 
 
@@ -257,6 +265,28 @@ def test_guess():
     assert (entity, time) == ("patient", "day")
     assert len(reasons) == 2
     assert guess_entity_time(pa.table({"x": [1.5, 2.5]}))[:2] == (None, None)
+
+
+@pytest.mark.parametrize("name", ["Kundennr", "customerid", "patientno", "konto"])
+def test_guess_reads_words_written_together(name):
+    table = pa.table({name: [7, 7, 7, 8, 8, 8], "x": [1.5, 2.5, 0.5, 1.0, 2.0, 3.5]})
+    assert guess_entity_time(table)[0] == name
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("full name", "identifier"),
+        ("Nachname", "identifier"),
+        ("email", "identifier"),
+        ("product name", "category"),
+    ],
+)
+def test_names_of_people_are_never_levels(name, kind):
+    table = pa.table(
+        {"id": np.repeat(np.arange(60), 4), name: np.repeat([f"N {i % 20}" for i in range(60)], 4)}
+    )
+    assert infer(table, entity="id")[name].kind == kind
 
 
 def test_levels_most_frequent_first_ties_by_value():

@@ -32,6 +32,14 @@ _OWNERS = (
         "employee",
         "student",
         "driver",
+        "kunde",
+        "kunden",
+        "konto",
+        "konten",
+        "patienten",
+        "cliente",
+        "compte",
+        "cuenta",
     ),
     (
         "unique",
@@ -71,6 +79,9 @@ _OWNERS = (
     ),
 )
 """Words for what has a history, the most telling first."""
+
+_ENDINGS = ("id", "nr", "no", "num", "number", "code", "key", "nummer")
+"""What is written together with the word for an owner: customerid, patientno, kundennr."""
 
 _EVENTS = frozenset(
     "transaction trans tx invoice order row index visit event ticket message log terminal "
@@ -135,7 +146,7 @@ def _as_entity(facts: Facts) -> _Candidate | None:
     if repeats < 1.05 or facts.distinct > 0.95 * facts.present:
         return None
     rank = min(
-        (i for i, group in enumerate(_OWNERS) for w in named if w in group or w.rstrip("s") in group),
+        (i for i, group in enumerate(_OWNERS) for w in named if _among(w, group)),
         default=None,
     )
     if rank is None:
@@ -156,6 +167,12 @@ def _as_entity(facts: Facts) -> _Candidate | None:
     if together > 0.5 and beyond_chance:
         why += ", which stand together"
     return _Candidate(facts.name, score, why)
+
+
+def _among(word: str, group: tuple[str, ...]) -> bool:
+    """Whether a word is one of the group, also in the plural or written together with "id" or "number"."""
+    stems = [word, word.rstrip("s"), *(word.removesuffix(end) for end in _ENDINGS if word.endswith(end))]
+    return any(stem in group for stem in stems)
 
 
 def _as_time(facts: Facts, table: pa.Table, entity: str | None) -> _Candidate | None:

@@ -109,7 +109,7 @@ def _column(facts: Facts, entity: str | None, time: str | None) -> Column:
             static=True,
             nullable=nullable,
             dtype=dtype,
-            reason="given as entity",
+            reason="says whose row it is",
         )
     if name == time:
         return _time_column(facts, dtype)
@@ -146,14 +146,12 @@ def _owned(facts: Facts, entity: str | None, time: str | None) -> Column:
 def _time_column(facts: Facts, dtype: str) -> Column:
     kind = facts.kind
     if pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
-        return Column(
-            facts.name, "datetime", "time", dtype=dtype, bounds=facts.bounds, reason="given as time"
-        )
+        return Column(facts.name, "datetime", "time", dtype=dtype, bounds=facts.bounds, reason="says when")
     if facts.numeric or pa.types.is_duration(kind):
         whole = facts.whole and bool((facts.numbers >= 0).all())
         return Column(
             facts.name, "count" if whole else "continuous", "time", dtype=dtype, bounds=facts.bounds,
-            decimals=facts.decimals, unit=_unit(facts), reason="given as time, a number",
+            decimals=facts.decimals, unit=_unit(facts), reason="says when, a number",
         )  # fmt: skip
     example = plain(facts.column)[0].as_py()
     raise DataError(

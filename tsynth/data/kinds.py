@@ -34,6 +34,18 @@ QUANTITY_WORDS = frozenset(
 )
 """Words of names whose numbers measure something."""
 
+_WHOSE = frozenset(
+    "surname lastname firstname fullname forename middlename email mail phone telephone mobile iban ssn passport "
+    "address street nachname vorname".split()
+)
+"""Words of names whose values tell a person."""
+
+_PERSON = frozenset(
+    "full first last given family middle maiden customer client patient person people user holder cardholder member "
+    "employee student driver contact owner".split()
+)
+"""Words that make of a "name" that of a person."""
+
 MAX_LEVELS = 100
 
 Verdict = tuple[Kind, str]
@@ -59,15 +71,25 @@ def kind_of(facts: Facts) -> Verdict:
     if facts.whole:
         return _kind_of_whole(facts)
     digits = facts.decimals
-    return "continuous", f"numbers with {digits} decimals" if digits is not None else "numbers"
+    return "continuous", "numbers" + (
+        f" with {digits} decimal{'s' * (digits != 1)}" if digits is not None else ""
+    )
 
 
 def _levels(facts: Facts) -> str:
     return f"{facts.distinct} level" + ("s" if facts.distinct != 1 else "")
 
 
+def _names_people(facts: Facts) -> bool:
+    """Whether the name of a column says that its values tell a person: names and addresses, which none may learn."""
+    whose = facts.words & _WHOSE or (facts.words & _PERSON and "name" in facts.words)
+    return bool(whose) and facts.distinct > 10
+
+
 def _kind_of_text(facts: Facts) -> Verdict:
     distinct, present = facts.distinct, facts.present
+    if _names_people(facts):
+        return "identifier", f"named as what tells a person, {distinct:,} different"
     spaces = pc.mean(pc.count_substring(facts.unique, " ")).as_py()
     length = pc.mean(pc.utf8_length(facts.unique)).as_py()
     prose = spaces >= 1.5 and length >= 12

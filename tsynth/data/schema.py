@@ -369,11 +369,16 @@ def _details(column: Column, in_entity_table: bool) -> str:
     if column.nullable:
         parts.append("nulls")
     if column.levels is not None:
-        parts.append(f"{len(column.levels)} levels")
-    if column.decimals is not None and column.kind == "continuous":
-        parts.append(f"{column.decimals} decimals")
+        parts.append(f"{len(column.levels)} level" + "s" * (len(column.levels) != 1))
+    if column.decimals and column.kind == "continuous":
+        parts.append(f"{column.decimals} decimal" + "s" * (column.decimals != 1))
     if column.bounds is not None and column.kind in ("continuous", "count"):
-        parts.append(f"{column.bounds[0]:g} to {column.bounds[1]:g}")
+        parts.append(" to ".join(map(_bound, column.bounds)))
     if column.unit:
         parts.append(column.unit)
     return ", ".join(parts)
+
+
+def _bound(value: float) -> str:
+    """A bound, large ones in full: 62,671,800 rather than 6.26718e+07."""
+    return f"{value:,.0f}" if 1e5 <= abs(value) < 1e15 else f"{value:g}"
