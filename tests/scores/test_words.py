@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from tsynth.data.schema import Column, Schema
+from tsynth.data.sequences import Sequences
 from tsynth.scores import words
 from tsynth.scores.base import Detail, Result
+from tsynth.scores.classifier import _apart
 from tsynth.scores.parts import CELL
 from tsynth.scores.pictures import bars, histogram
 from tsynth.scores.report import Report
+from tsynth.scores.ruler import Ruler
+from tsynth.scores.summaries import Features
+from tsynth.scores.utility import task_of
 from tsynth.scores.verdicts import against_floor, answers
 
 
@@ -123,7 +130,8 @@ def test_faithful_counts_rules_and_judges(name, value, level, words):
     [
         (0.3, (0.2, 0.4), "poor"),
         (0.12, (0.02, 0.2), "fair"),
-        (0.3, (-0.1, 0.4), "good"),
+        (0.3, (-0.1, 0.4), "cannot say"),
+        (0.12, (-0.1, 0.4), "good"),
         (0.03, (0.0, 0.06), "good"),
     ],
 )
@@ -163,3 +171,81 @@ def test_worst_leaves_out_what_chance_makes():
     noise, fault = Detail("noise", 0.3, 0.25, "Noise."), Detail("fault", 0.2, 0.02, "Fault.")
     report = Report({"a": result("a", 1, 1, details=(noise, fault))})
     assert [d.label for d in report.worst(1)] == ["fault"]
+
+
+def test_worst_leaves_out_of_use_and_privacy_what_chance_explains_and_what_is_better():
+    near = Detail("near", 0.9, 0.0, "Near.")
+    better, fault = Detail("better", -0.1, -0.9, "Better."), Detail("fault", 0.2, 0.02, "Fault.")
+    results = {
+        "nearest": result("nearest", 0.9, 0.0, (-0.2, 1.4), group="privacy", details=(near,)),
+        "a": result("a", 1, 1, details=(better, fault)),
+    }
+    assert [d.label for d in Report(results).worst(3)] == ["fault"]
+    results["nearest"] = result("nearest", 0.9, 0.0, (0.5, 1.0), group="privacy", details=(near,))
+    assert [d.label for d in Report(results).worst(3)] == ["near", "fault"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit", "time_unit", "said"),
+    [("count", "d", "step", "d"), ("count", None, "step", "step"), ("continuous", "year", "step", "year"),
+     ("datetime", None, "s", "s")],
+)  # fmt: skip
+def test_time_unit_is_that_of_the_column_where_time_is_a_number(kind, unit, time_unit, said):
+    schema = Schema((Column("t", kind, "time", unit=unit),), time_unit=time_unit)
+    assert words.time_unit(schema) == said
+
+
+def test_codes_of_numbers_name_their_columns():
+    schema = Schema(
+        (
+            Column("id", "identifier", "entity", static=True, dtype="int64"),
+            Column("pain", "category", dtype="double", levels=(0.0, 1.0)),
+            Column("ward", "category", dtype="string", levels=("A", "B")),
+        )
+    )
+    rows = {"pain": [0.0, 1.0, 0.0, 1.0], "ward": ["A", "A", "B", "B"]}
+    data = Sequences(schema, pa.table(rows), np.array([0, 4]), pa.table({"id": [1]}))
+    assert set(Ruler(data).code_names) == {"pain=0 / A", "pain=0 / B", "pain=1 / A", "pain=1 / B", "other"}
+    assert Ruler(data).level_names("pain") == ["0", "1", "other", "null"]
+
+
+def features(values, said=None, levels=None):
+    return Features(np.asarray(values, float)[:, None], ["x"], {"x": levels} if levels else {}, said or {})
+
+
+def test_judges_tell_the_middle_else_where_the_sides_differ_most_else_nothing():
+    rng = np.random.default_rng(0)
+    wide, narrow = np.round(rng.normal(0, 4, 999)), np.round(rng.normal(0, 1, 999))
+    late = {"x": lambda value: words.duration(value, "d")}
+    told = _apart((features(wide + 9, late), features(wide + 20, late)), "x", "rows")
+    assert told == "The middle of x is 9 days in real, 20 days in synthetic rows."
+    told = _apart((features(wide), features(narrow)), "x", "rows")
+    assert told.startswith("x is at most")
+    assert "of real rows, in" in told
+    assert _apart((features(wide), features(wide)), "x", "rows") == ""
+    levels = ["left", "right"]
+    a, b = np.repeat([0, 1], [600, 400]), np.repeat([0, 1], [900, 100])
+    told = _apart((features(a, levels=levels), features(b, levels=levels)), "x", "sequences")
+    assert told == "x is left in 60 % of real sequences, in 90 % of synthetic ones."
+
+
+def test_what_says_the_same_as_the_target_is_left_out():
+    rng = np.random.default_rng(1)
+    n, each = 200, 3
+    state = rng.integers(0, 3, n)  # alive, dead, moved away
+    last = np.tile([False, False, True], n)
+    columns = [
+        Column("id", "identifier", "entity", static=True, dtype="int64"),
+        Column("died", "category", dtype="int64", levels=(0, 1)),
+        Column("sign", "category", dtype="int64", levels=(0, 1)),
+        Column("state", "category", "event", static=True, dtype="int64", levels=(0, 1, 2)),
+        Column("dead", "category", static=True, dtype="int64", levels=(0, 1)),
+        Column("sex", "category", static=True, dtype="int64", levels=(0, 1)),
+    ]
+    rows = {"died": np.repeat(state == 1, each) * last, "sign": rng.integers(0, 2, n * each)}
+    owners = {"id": np.arange(n), "state": state, "dead": state == 1, "sex": rng.integers(0, 2, n)}
+    tables = [pa.table({k: np.asarray(v, np.int64) for k, v in t.items()}) for t in (rows, owners)]
+    data = Sequences(Schema(tuple(columns)), tables[0], np.arange(0, n * each + 1, each), tables[1])
+    task = task_of(Ruler(data))
+    assert task.target == "state"
+    assert set(task.leave_out) == {"state", "dead", "died"}

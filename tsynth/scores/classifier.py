@@ -10,10 +10,11 @@ import numpy as np
 from tsynth.data.sequences import Sequences
 from tsynth.scores.base import CannotSay, Detail, Result, Score
 from tsynth.scores.judges import Trial, try_apart
+from tsynth.scores.parts import CELL
 from tsynth.scores.ruler import ruler
 from tsynth.scores.summaries import Features, aligned_features, entity_summaries, row_features
 from tsynth.scores.weights import roc
-from tsynth.scores.words import number
+from tsynth.scores.words import number, share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +25,8 @@ __all__ = ["ClassifierEntities", "ClassifierRows"]
 
 FOLDS, ENTITIES, ROWS = 3, 2_000, 6_000
 TOLD, LEAST = 8, 0.005
+SEEN = 0.03
+"""Difference between shares from which a feature alone is worth a sentence."""
 
 
 @dataclass
@@ -57,8 +60,9 @@ class _Classifier(Score):
         return float(np.mean([2 * t.auc(reference_weights, candidate_weights) - 1 for t in prepared.trials]))
 
     def details(self, prepared: _Judged) -> list[Detail]:
-        """The features without which the last judge loses most, with the medians of both sides."""
+        """The features without which the last judge loses most, with what tells both sides apart on each."""
         drops, found = self._drops(prepared), []
+        told: set[str] = set()
         for place, j in enumerate(np.argsort(-drops, kind="stable")):
             if place >= TOLD or drops[j] <= LEAST:
                 found.append(
@@ -66,10 +70,9 @@ class _Classifier(Score):
                 )
                 continue
             name = prepared.sides[0].names[j]
-            middle = [side.middle(name) for side in prepared.sides]
-            what = "mostly" if name in prepared.sides[0].levels else "in the middle"
-            same = ", but its spread or company differs" if middle[0] == middle[1] else ""
-            sentence = f"{name} is {what} {middle[0]} in real, {middle[1]} in synthetic data{same}."
+            told.add(name)
+            base = name.removesuffix(" one row before").removesuffix(" two rows before")
+            sentence = "" if base != name and base in told else _apart(prepared.sides, name, self._thing)
             found.append(Detail(f"{self._thing}: {name}", float(2 * drops[j]), None, sentence))
         return found
 
@@ -106,6 +109,43 @@ class _Classifier(Score):
             text
             + f"; between two halves of real data it reaches {number(50 + 50 * result.floor)} (50 is guessing)."
         )
+
+
+def _apart(sides: tuple[Features, Features], name: str, thing: str) -> str:
+    """How a feature differs: its middle, else the value up to which the sides differ most, else its levels.
+
+    Nothing where it tells the sides apart only together with others.
+    """
+    real, made = (side.values[:, side.names.index(name)] for side in sides)
+    real, made = real[np.isfinite(real)], made[np.isfinite(made)]
+    if min(len(real), len(made)) < CELL:
+        return ""
+    if name in sides[0].levels:
+        names = sides[0].levels[name]
+        shares = [
+            np.bincount(side.astype(np.int64), minlength=len(names)) / len(side) for side in (real, made)
+        ]
+        often = np.bincount(real.astype(np.int64), minlength=len(names)) >= CELL
+        apart = np.where(often, np.abs(shares[0] - shares[1]), -1.0)
+        at = int(np.argmax(apart))
+        if apart[at] < SEEN:
+            return ""
+        return f"{name} is {names[at]} {_both(shares[0][at], shares[1][at], thing)}"
+    middle = [sides[0].say(name, float(np.median(side))) for side in (real, made)]
+    edges = np.unique(np.quantile(real, np.linspace(0.05, 0.95, 19)))
+    below = [np.searchsorted(np.sort(side), edges, side="right") / len(side) for side in (real, made)]
+    at = int(np.argmax(np.abs(below[0] - below[1])))
+    widest = float(abs(below[0][at] - below[1][at]))
+    if middle[0] != middle[1] and widest >= SEEN:
+        return f"The middle of {name} is {middle[0]} in real, {middle[1]} in synthetic {thing}."
+    if widest < SEEN:
+        return ""
+    edge = sides[0].say(name, float(edges[at]))
+    return f"{name} is at most {edge} {_both(below[0][at], below[1][at], thing)}"
+
+
+def _both(real: float, made: float, thing: str) -> str:
+    return f"in {share(real)} of real {thing}, in {share(made)} of synthetic ones."
 
 
 class ClassifierEntities(_Classifier):

@@ -12,7 +12,7 @@ from tsynth.scores.parts import CELL, Part, PartsScore, Prepared
 from tsynth.scores.pictures import histogram
 from tsynth.scores.ruler import Grid, Ruler
 from tsynth.scores.weights import Counts
-from tsynth.scores.words import duration, share
+from tsynth.scores.words import duration, share, time_unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,7 +59,7 @@ class Gaps(PartsScore):
         waits = [between(d) for d in sides]
         if not any(np.isfinite(w).any() for w in waits[:2]):
             return []
-        unit = ruler.schema.time_unit
+        unit = time_unit(ruler.schema)
         rows = [np.isfinite(w) for w in waits]
         found = [_part("neighbouring rows", sides, waits, rows, 1.0, partial(_say, None, unit))]
         if not ruler.code_columns:
@@ -89,7 +89,7 @@ class Gaps(PartsScore):
         )
         if not shown:
             return {}
-        unit = prepared.ruler.schema.time_unit
+        unit = time_unit(prepared.ruler.schema)
         return {**shown, "log": True, "unit": unit, "zero": {"real": zero[0], "synthetic": zero[1]}}
 
 

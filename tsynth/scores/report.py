@@ -85,14 +85,15 @@ class Report(Mapping[str, Result]):
     def worst(self, count: int = 3) -> list[Detail]:
         """The worst parts over all scores, with a sentence each and no label twice.
 
-        They are ranked by what exceeds twice the floor: a part as large as chance makes it is no finding.
+        They are ranked by what exceeds twice the floor: a part as large as chance makes it is no finding. Of use
+        and privacy only what chance does not explain counts, and no part that is better than real data.
         """
         ranked = sorted(
             (
                 (d.value - 2 * (d.floor or 0.0), r.name, d)
                 for r in self.results.values()
                 for d in r.details
-                if d.sentence
+                if d.sentence and d.value > 0 and not (r.group in ("utility", "privacy") and _chance(r))
             ),
             key=lambda entry: (-entry[0], entry[1], entry[2].label),
         )
@@ -152,6 +153,11 @@ class Report(Mapping[str, Result]):
             "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in self.rows()
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _chance(result: Result) -> bool:
+    """Whether chance explains what exceeds the floor."""
+    return result.interval is not None and result.interval[0] <= 0
 
 
 def _number(value: float | None) -> str:

@@ -6,6 +6,8 @@ cells end; it favours no side, because shares always come from reference and can
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -157,7 +159,7 @@ class Ruler:
         """Names of `levels`, then "other" and "null"."""
         column = self.schema[name]
         known = column.levels if column.levels is not None else (False, True)
-        return [*(str(known[code]) for code in self.levels(name, most)), "other", "null"]
+        return [*(_plain(known[code], known) for code in self.levels(name, most)), "other", "null"]
 
     def discrete(self, data: Sequences, name: str, most: int = LEVELS) -> NDArray[np.int64]:
         """Cell of each value among `level_names`."""
@@ -233,8 +235,9 @@ class Ruler:
             for column, code in zip(self.code_columns, row, strict=True):
                 known = self.schema[column].levels or (False, True)
                 if code >= 0:
-                    parts.append(str(known[code]) if len(self.code_columns) == 1 or self.schema[column].kind
-                                 != "boolean" else f"{column}={known[code]}")  # fmt: skip
+                    level = _plain(known[code], known)
+                    bare = not all(map(_says_nothing, known))
+                    parts.append(level if bare else f"{column}={level}")
             names.append(" / ".join(parts) or "none")
         return [*names, "other"]
 
@@ -250,6 +253,17 @@ class Ruler:
             data._cache[key] = places[both[len(found) :]]
         codes: NDArray[np.int64] = data._cache[key]
         return codes
+
+
+def _plain(level: object, known: Sequence[object]) -> str:
+    """A level as the reader writes it: 0 and 1, not 0.0 and 1.0, where all levels are whole numbers."""
+    whole = all(re.fullmatch(r"-?\d+(\.0)?", str(one)) for one in known)
+    return str(level).removesuffix(".0") if whole else str(level)
+
+
+def _says_nothing(level: object) -> bool:
+    """Whether a level needs its column's name beside it: a number, yes or no."""
+    return bool(re.fullmatch(r"-?[\d.,]+|true|false|yes|no|y|n|t|f|other", str(level).strip().lower()))
 
 
 def ruler(train: Sequences) -> Ruler:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Task", "Utility", "task_of"]
 
 ROWS, FEWEST, CLASSES = 5_000, 40, 6
+TELLS = 0.05
+"""A column tells the target where it leaves less than this part of the errors that guessing makes."""
 ENTITY_ROLES = ("outcome", "event", "followup", "stop")
 
 
@@ -65,8 +67,10 @@ def task_of(ruler: Ruler) -> Task:
         if column.static:
             hidden = tuple(c.name for c in ruler.schema if c.static and c.role in ENTITY_ROLES)
             what = f"predicting {column.name} of an entity from its rows"
-            return Task(column.name, "entity", classes, what, (*hidden, column.name))
-        return Task(column.name, "row", classes, f"predicting {column.name} of a row", (column.name,))
+            left_out = dict.fromkeys((*hidden, column.name, *_telling(ruler, column)))
+            return Task(column.name, "entity", classes, what, tuple(left_out))
+        what = f"predicting {column.name} of a row"
+        return Task(column.name, "row", classes, what, (column.name, *_telling(ruler, column)))
     if ruler.code_columns:
         kinds = min(len(ruler.code_names) - 1, CLASSES)
         return Task("code", "next", kinds, f"predicting the next {' and '.join(ruler.code_columns)}")
@@ -74,6 +78,50 @@ def task_of(ruler: Ruler) -> Task:
     if numbers:
         return Task(numbers[0].name, "next", 0, f"predicting the next {numbers[0].name}")
     raise CannotSay("no column can serve as a target")
+
+
+def _telling(ruler: Ruler, target: Column) -> list[str]:
+    """Columns that say the same as the target: a function of it, or one that it is a function of.
+
+    Rules of the schema name them, and of categories the training rows show it. Where an entity is asked about, its
+    last row counts, and whether it ever holds anything but the usual level: what ends a history stands in its end.
+    """
+    data = ruler.train
+    found = [
+        name
+        for rule in data.schema.constraints or ()
+        if rule.get("name") == "function" and rule.get("form") == "linear" and target.name in rule["columns"]
+        for name in rule["columns"]
+    ]
+    if not target.discrete:
+        return [name for name in dict.fromkeys(found) if name != target.name]
+    truth = ruler.discrete(data, target.name)
+    for column in ruler.varied:
+        if column.name == target.name or not column.discrete:
+            continue
+        cells = ruler.discrete(data, column.name)
+        if target.static and not column.static:
+            has = data.lengths > 0
+            ever = np.bincount(data.entity_of_row[cells > 0], minlength=data.n_entities) > 0
+            views = [(cells[data.offsets[1:][has] - 1], truth[has]), (ever[has].astype(np.int64), truth[has])]
+        elif column.static and not target.static:
+            views = [(cells[data.entity_of_row], truth)]
+        else:
+            views = [(cells, truth)]
+        if any(_function(a, b) or _function(b, a) for a, b in views):
+            found.append(column.name)
+    return [name for name in dict.fromkeys(found) if name != target.name]
+
+
+def _function(source: NDArray[np.int64], target: NDArray[np.int64]) -> bool:
+    """Whether the levels of one column tell those of the other; each level that must be learned counts as an error."""
+    if not len(source):
+        return False
+    width = int(target.max()) + 1
+    table = np.bincount(source * width + target, minlength=(int(source.max()) + 1) * width).reshape(-1, width)
+    guessing = len(target) - table.sum(axis=0).max()
+    wrong = len(target) - table.max(axis=1).sum() + (table.sum(axis=1) > 0).sum()
+    return bool(wrong <= TELLS * guessing)
 
 
 def _classes(ruler: Ruler, column: Column) -> int:
@@ -86,7 +134,7 @@ class Utility(Score):
     Gradient boosting is trained on the candidate and on as many training entities, and both are tested on the
     reference. The target is the label of a row, else the outcome or event of an entity, else the next code, else the
     next value (as a normal score). The gap is the difference in R2, or twice that in AUC (one class against the
-    rest, weighted by their shares). At most 5,000 rows a side.
+    rest, weighted by their shares). Columns that say the same as the target are left out. At most 5,000 rows a side.
 
     References
     ----------

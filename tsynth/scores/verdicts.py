@@ -12,7 +12,8 @@ useful
 private
     Excess over real data of equal rows (fair above .05, poor above .2), equal runs of three rows (.01, .1) and
     entities that lie nearest to a training entity (.05, .2, where its interval lies above 0); the worst counts.
-    "good" says that none of these attacks works, not that none can.
+    "good" says that none of these attacks works, not that none can; where an excess would be poor but chance can
+    make it, it cannot say.
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ __all__ = ["FAITHFUL", "JUDGED", "PRIVATE", "STRUCTURE", "USEFUL", "against_floo
 FAITHFUL, USEFUL, STRUCTURE, JUDGED = (1.5, 3.0), (0.1, 0.3), (0.05, 0.5), (0.5, 0.9)
 TAUGHT = 0.03
 PRIVATE = {"exact_rows": (0.05, 0.2), "exact_runs": (0.01, 0.1), "nearest": (0.05, 0.2)}
+ATTACKS = {
+    "exact_rows": "of the synthetic rows equal a training row",
+    "exact_runs": "of the runs of three rows equal one in training",
+    "nearest": "of the synthetic entities lie nearest to a training entity",
+}
 LEVELS = ("good", "fair", "poor")
 
 
@@ -135,27 +141,36 @@ def _private(results: Mapping[str, Result]) -> Answer:
         return Answer(
             "private", "cannot say", f"Cannot say: {reasons[0] if reasons else 'no attack was tried'}."
         )
-    levels = []
+    levels, unsure = [], []
     for result in known:
         level = _level(_excess(result), PRIVATE[result.name])
         if result.interval is not None and result.interval[0] <= 0:
+            unsure += [result] if level == 2 else []
             level = 0
         levels.append(level)
+    if unsure and not max(levels):
+        result = unsure[-1]
+        made, real, said = _attack(result)
+        sentence = f"Cannot say: {said}, but of so few chance can make as many."
+        return Answer("private", "cannot say", sentence, made, real, ATTACKS[result.name])
     at = int(np.argmax(levels))
     shown = known[at] if levels[at] else known[-1]
     words = (
         "No copying was found, which is no proof that there is none",
         "Some synthetic data lie closer to the training data than they should",
-        "Synthetic data repeat training data",
+        "Synthetic data lie far closer to the training data than they should"
+        if shown.name == "nearest"
+        else "Synthetic data repeat training data",
     )
-    what = {
-        "exact_rows": "of the synthetic rows equal a training row",
-        "exact_runs": "of the runs of three rows equal one in training",
-        "nearest": "of the synthetic entities lie nearest to a training entity",
-    }[shown.name]
-    if shown.name == "nearest":  # a share of a share means little to a reader, so the plain share is shown
-        made, real, rest = shown.curve["share"], shown.curve["chance"], "would by chance"
+    made, real, said = _attack(shown)
+    sentence = f"{words[levels[at]]}: {said}."
+    return Answer("private", LEVELS[levels[at]], sentence, made, real, ATTACKS[shown.name])
+
+
+def _attack(result: Result) -> tuple[float, float, str]:
+    """What an attack finds, what it finds in real data, and both in words."""
+    if result.name == "nearest":  # a share of a share means little to a reader, so the plain share is shown
+        made, real, rest = result.curve["share"], result.curve["chance"], "would by chance"
     else:
-        made, real, rest = shown.value or 0.0, shown.floor or 0.0, "of held-out real ones"
-    sentence = f"{words[levels[at]]}: {share(made)} {what}, {share(real)} {rest}."
-    return Answer("private", LEVELS[levels[at]], sentence, made, real, what)
+        made, real, rest = result.value or 0.0, result.floor or 0.0, "of held-out real ones"
+    return made, real, f"{share(made)} {ATTACKS[result.name]}, {share(real)} {rest}"

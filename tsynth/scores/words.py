@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from typing import TYPE_CHECKING
 
 from tsynth.data.clock import TICKS
 
-__all__ = ["date", "duration", "number", "share", "texts"]
+if TYPE_CHECKING:
+    from tsynth.data.schema import Schema
+
+__all__ = ["date", "duration", "number", "share", "texts", "time_unit"]
 
 _NAMES = {"ns": "nanosecond", "us": "microsecond", "ms": "millisecond", "s": "second", "min": "minute", "h": "hour",
           "d": "day", "w": "week", "month": "month", "quarter": "quarter", "year": "year", "step": "step"}  # fmt: skip
+
+
+def time_unit(schema: Schema) -> str:
+    """The unit in which time is told: where time is a plain number, what its name says ("day", "years")."""
+    if schema.time_unit != "step" or schema.time is None:
+        return schema.time_unit
+    unit = schema[schema.time].unit
+    return unit if unit in _NAMES else "step"
 
 
 def number(value: float) -> str:
