@@ -86,6 +86,26 @@ def test_inspect_guesses_says_why_and_names_the_flags(tsynth, sales):
     assert f"tsynth run {sales} --entity product --time day" in done.stderr
 
 
+def test_a_table_with_blanks_in_its_names_gives_a_command_that_a_shell_takes(tsynth, tmp_path):
+    lines = [f"{i // 4},2024-01-{1 + i % 4:02d},{i * 7 % 5}.5" for i in range(40)]
+    (tmp_path / "my rows.csv").write_text("\n".join(["Patient ID,seen on date,x", *lines]), encoding="utf-8")
+    done = tsynth("inspect", "my rows.csv")
+    assert "tsynth run 'my rows.csv' --entity 'Patient ID' --time 'seen on date' --out release" in done.stderr
+    done = tsynth("run", "my rows.csv", "--out", "release")
+    assert done.returncode == 2
+    assert "it looks like --entity 'Patient ID' --time 'seen on date'" in done.stderr
+
+
+def test_without_flags_a_table_without_ids_and_times_is_one_sequence(tsynth, tmp_path):
+    lines = [f"{i * 7 % 11}.5,{i * 5 % 13}.25" for i in range(120)]
+    (tmp_path / "rows.csv").write_text("\n".join(["open,close", *lines]), encoding="utf-8")
+    assert "tsynth run rows.csv --out release" in tsynth("inspect", "rows.csv").stderr
+    done = tsynth("fit", "rows.csv", "--out", "model.tsynth")
+    assert done.returncode == 0, done.stderr
+    assert "all rows are one sequence" in done.stderr
+    assert "learned from 120 rows of 1 entity" in done.stderr
+
+
 def test_inspect_saves_a_schema_that_run_and_fit_take(tsynth, sales, tmp_path):
     done = tsynth(
         "inspect", sales, "--entity", "product", "--time", "day", "--schema", "schema.json", "--json"
@@ -219,14 +239,15 @@ def test_quiet_may_stand_anywhere_and_no_colour_reaches_a_pipe(tsynth, sales):
     ("arguments", "code", "words"),
     [
         (["run"], 2, "there is no file to learn from"),
-        (["run", "rows.csv"], 2, "tsynth inspect rows.csv"),
+        (["run", "rows.csv"], 2, "give --out DIR"),
+        (["run", "rows.csv", "--out", "o"], 3, "rows.csv does not exist"),
         (["run", "rows.csv", "--entity", "id", "--time", "t"], 2, "give --out DIR"),
         (["run", "rows.csv", "--entity", "id", "--time", "t", "--out", "o"], 3, "rows.csv does not exist"),
         (["run", "job.toml"], 2, "job.toml does not exist"),
         (["run", "rows.csv", "--time", "t", "--out", "o", "-n", "0"], 2, "-n"),
         (["run", "rows.csv", "--time", "t", "--out", "o", "--generator", "oracle"], 2, "choose one of"),
         (["run", "rows.csv", "--time", "t", "--out", "o", "--role", "x"], 2, "COLUMN=ROLE"),
-        (["fit", "rows.csv", "--out", "m"], 2, "--entity and --time"),
+        (["fit", "rows.csv", "--out", "m"], 3, "rows.csv does not exist"),
         (["fit", "rows.csv", "--time", "t", "--out", "m", "--minutes", "1", "--steps", "2"], 2, "contradict"),
         (["inspect", "rows.csv"], 3, "does not exist"),
         (["sample", "model.tsynth"], 4, "model.tsynth does not exist"),

@@ -48,18 +48,16 @@ def fit(
 
     Nothing is held out; `tsynth run` holds out rows that judge the result.
     """
-    from tsynth.cli.terminal import progress, say
+    from tsynth.cli.terminal import progress, say, size
     from tsynth.errors import UsageError
     from tsynth.jobs.job import ConstraintsPart, GeneratorPart, SchemaPart, SourcePart
     from tsynth.jobs.stages import fit as learn
+    from tsynth.jobs.stages import unnamed
 
     if minutes and steps:
         raise UsageError("--minutes and --steps contradict each other", fix="give one of them")
     if entity is None and not time and with_schema is None:
-        raise UsageError(
-            "nothing says whose rows these are, and when",
-            fix=f"give --entity and --time; `tsynth inspect {files[0]}` guesses them",
-        )
+        say(unnamed(files))
     source = SourcePart.model_validate(
         {
             "path": files,
@@ -81,5 +79,5 @@ def fit(
             seed=seed,
             progress=shown,
         )
-    say(f"{made.name}, learned from {made.n_rows_:,} rows of {made.n_entities_:,} entities: {out}")
+    say(f"{made.name}, learned from {size(made.n_rows_, made.n_entities_)}: {out}")
     say(f"Next: tsynth sample {out} -n {made.n_entities_} --out synthetic.parquet")

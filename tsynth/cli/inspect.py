@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tsynth.cli.options import Entities, Entity, Json, NullEntity, Order, Role, Time, WithSchema, roles_of
+
+if TYPE_CHECKING:
+    from tsynth.data.schema import Schema
 
 __all__ = ["inspect"]
 
@@ -38,7 +41,7 @@ def inspect(
     import sys
 
     from tsynth.cli import terminal
-    from tsynth.cli.terminal import heading, progress, say
+    from tsynth.cli.terminal import heading, progress, say, size
     from tsynth.jobs.job import SchemaPart, SourcePart
     from tsynth.jobs.stages import inspect as look
 
@@ -76,11 +79,9 @@ def inspect(
         for reason in found.reasons:
             say(f"  {reason}")
         say("  Not right? Say it: --entity COLUMN --time COLUMN")
-    sys.stdout.write(f"{data.n_rows:,} rows of {data.n_entities:,} entities{_lengths(data)}\n\n")
+    sys.stdout.write(f"{size(data.n_rows, data.n_entities)}{_lengths(data)}\n\n")
     terminal.table(("column", "kind", "role", "details", "because"), found.schema.rows())
-    unit, frequency = data.schema.time_unit, data.schema.frequency
-    zone = f", zone {data.schema.timezone}" if data.schema.timezone else ""
-    sys.stdout.write(f"\ntime in {unit}, {f'frequency {frequency}' if frequency else 'irregular'}{zone}\n")
+    sys.stdout.write(f"\n{_rhythm(data.schema)}\n")
     if data.notes:
         sys.stdout.write("\nNotes\n" + "".join(f"  {note.message}\n" for note in data.notes))
     if not no_constraints:
@@ -103,13 +104,28 @@ def _lengths(data: object) -> str:
     return f" ({int(lengths.min())} to {int(lengths.max()):,} each, median {int(np.median(lengths)):,})"
 
 
+def _rhythm(schema: Schema) -> str:
+    from tsynth.scores.words import time_unit
+
+    unit, frequency = time_unit(schema), schema.frequency
+    zone = f", zone {schema.timezone}" if schema.timezone else ""
+    if schema.time is None:
+        return "no time: rows stand one step after the other"
+    what = "time is a plain number" if unit == "step" else f"time in {unit}"
+    return f"{what}, {f'frequency {frequency}' if frequency else 'irregular'}{zone}"
+
+
 def _share(share: float) -> str:
     text = f"{100 * share:.4g} %"
     return "> 99.99 %" if share < 1 and text == "100 %" else text
 
 
 def _next(files: list[Path], entity: str | None, column: str | None, given: list[str] | None) -> str:
-    times = given or ([column] if column else [])
-    flags = [f"--entity {entity}"] if entity else []
-    flags += [f"--time {name}" for name in times]
-    return f"Next: tsynth run {' '.join(map(str, files))} {' '.join(flags)} --out release"
+    import shlex
+
+    from tsynth.jobs.stages import named
+
+    flags = named(entity, given or ([column] if column else []))
+    return " ".join(
+        ["Next: tsynth run", shlex.join(map(str, files)), *[flags][: bool(flags)], "--out release"]
+    )

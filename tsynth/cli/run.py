@@ -132,13 +132,13 @@ def _job(files: list[Path], flags: dict[str, Any]) -> Job:
         content = job.model_dump(by_alias=True, exclude_unset=True)
         return Job.read(_merged(content, flags), where=f"{files[0].name} with these flags")
     flags.setdefault("source", {})["path"] = files
-    if not {"entity", "time"} & flags["source"].keys() and "schema" not in flags:
-        raise UsageError(
-            "nothing says whose rows these are, and when",
-            fix=f"give --entity and --time; `tsynth inspect {files[0]}` guesses them",
-        )
     if "out" not in flags.get("release", {}):
         raise UsageError("nothing says where the release should go", fix="give --out DIR")
+    if not {"entity", "time"} & flags["source"].keys() and "schema" not in flags:
+        from tsynth.cli.terminal import say
+        from tsynth.jobs.stages import unnamed
+
+        say(unnamed(files))
     return Job.read(flags, where="the command")
 
 
@@ -157,10 +157,10 @@ def _near(path: Path) -> Path:
 
 def finish(release: Release) -> None:
     """The end of a run: the three answers, three findings, and where the report is."""
-    from tsynth.cli.terminal import heading, say
+    from tsynth.cli.terminal import heading, say, size
 
     manifest = release.manifest
-    heading(f"\n{manifest['rows']:,} synthetic rows of {manifest['entities']:,} entities")
+    heading(f"\n{size(manifest['rows'], manifest['entities'], 'synthetic row')}")
     for answer in release.report.answers:
         say(f"  {answer.question + '?':<10} {answer.sentence}")
     findings = release.findings(3)

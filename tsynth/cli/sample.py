@@ -28,7 +28,7 @@ def sample(
     ] = None,
 ) -> None:
     """Draw synthetic rows from a saved model."""
-    from tsynth.cli.terminal import progress, say
+    from tsynth.cli.terminal import progress, say, size
     from tsynth.jobs.output import writable
     from tsynth.jobs.stages import sample as draw
     from tsynth.jobs.stages import write_rows
@@ -41,7 +41,7 @@ def sample(
         _to_stdout(made)
         return
     written = write_rows(made, out)
-    say(f"{made.n_rows:,} rows of {made.n_entities:,} entities: {', '.join(map(str, written))}")
+    say(f"{size(made.n_rows, made.n_entities)}: {', '.join(map(str, written))}")
 
 
 def _to_stdout(made: object) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-__all__ = ["Bars", "Lines", "heading", "progress", "say", "seconds", "settings", "table"]
+__all__ = ["Bars", "Lines", "heading", "progress", "say", "seconds", "settings", "size", "table"]
 
 
 @dataclass
@@ -45,6 +45,11 @@ def _print(message: str, style: str | None = None) -> None:
         Console(stderr=True, highlight=False).print(message, style=style, markup=False, soft_wrap=True)
     else:
         print(message, file=sys.stderr, flush=True)  # noqa: T201 - this is the one place that speaks
+
+
+def size(rows: int, entities: int, row: str = "row") -> str:
+    """How many rows of how many entities: "1,405 rows of 467 entities", "1 row of 1 entity"."""
+    return f"{rows:,} {row}{'' if rows == 1 else 's'} of {entities:,} {'entity' if entities == 1 else 'entities'}"
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, wide: int = -1) -> None:

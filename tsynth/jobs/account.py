@@ -46,6 +46,8 @@ class Facts:
     synthetic : Sequences
         The synthetic rows that were scored.
     watch : Stopwatch
+    made : (int, int), optional
+        Rows and entities of the release, where they are more than were scored.
     """
 
     job: Job
@@ -57,6 +59,7 @@ class Facts:
     constraints: list[Constraint]
     synthetic: Sequences
     watch: machine.Stopwatch
+    made: tuple[int, int] | None = None
 
     @property
     def by(self) -> str:
@@ -154,6 +157,7 @@ def context(facts: Facts) -> Context:
             "by": facts.by,
         },
         synthetic=facts.synthetic,
+        made=facts.made,
         unsuitable=UNSUITABLE,
         job=job.shown(),
     )

@@ -126,8 +126,18 @@ class _Run:
         files, rows, synthetic = self.sample(generator, n)
         report = self.score(train, synthetic, holdout)
         names = [path.name for path in self.job.source.path]
+        made = rows, sum(entry["entities"] for name, entry in files.items() if name.startswith("data/"))
         facts = account.Facts(
-            self.job, describe(data, names), train, holdout, generator, reason, rules, synthetic, self.watch
+            self.job,
+            describe(data, names),
+            train,
+            holdout,
+            generator,
+            reason,
+            rules,
+            synthetic,
+            self.watch,
+            made,
         )
         return self.write(facts, report, files, rows)
 
@@ -138,7 +148,8 @@ class _Run:
         with self.watch.stage("read"):
             data = read_source(self.job.source, self.job.schema_)
         self.progress.done()
-        self.progress.say(f"{data.n_rows:,} rows of {data.n_entities:,} entities, {len(data.schema)} columns")
+        whose = "entity" if data.n_entities == 1 else "entities"
+        self.progress.say(f"{data.n_rows:,} rows of {data.n_entities:,} {whose}, {len(data.schema)} columns")
         for note in data.notes:
             self.progress.say(note.message)
         return data

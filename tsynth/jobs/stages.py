@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tsynth.generators.base import Generator
     from tsynth.scores.report import Report
 
-__all__ = ["Inspected", "Side", "evaluate", "fit", "inspect", "sample", "write_rows"]
+__all__ = ["Inspected", "Side", "evaluate", "fit", "inspect", "named", "sample", "unnamed", "write_rows"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,33 @@ def inspect(
         rules = choose_constraints(data, ConstraintsPart(), seed)
         progress.done()
     return Inspected(data, reasons, rules)
+
+
+def unnamed(files: Sequence[Path]) -> str:
+    """What to say where neither entity nor time is named: that all rows are one sequence.
+
+    Raises
+    ------
+    UsageError
+        The table looks as if it had an entity or a time: which one, the user must say.
+    """
+    paths: Any = files[0] if len(files) == 1 else list(files)
+    table, _, _ = read_table(paths)
+    entity, time, _ = guess_entity_time(table)
+    flags = named(entity, [] if time is None else [time])
+    if flags:
+        file = shlex.quote(str(files[0]))
+        raise UsageError(
+            "nothing says whose rows these are, and when",
+            fix=f"it looks like {flags}; give that or what is right (`tsynth inspect {file}` says why)",
+        )
+    return "no column is named as whose rows these are, or when: all rows are one sequence, in their order"
+
+
+def named(entity: str | None, time: Sequence[str]) -> str:
+    """The flags that name entity and time, as a shell takes them."""
+    flags = [("--entity", entity)] if entity is not None else []
+    return " ".join(f"{flag} {shlex.quote(name)}" for flag, name in [*flags, *(("--time", n) for n in time)])
 
 
 def _guessed(source: SourcePart, schema: SchemaPart) -> tuple[Sequences, list[str]]:

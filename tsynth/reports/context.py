@@ -44,6 +44,8 @@ class Context:
         ``train_rows``, ``holdout_rows``.
     synthetic : Sequences, optional
         The example sequences, only ever synthetic ones, are drawn from it; its size is told in the head.
+    made : (int, int), optional
+        Rows and entities of the whole release, where `synthetic` is the part of it that was scored.
     unsuitable : sequence of str
         Uses that the release is not fit for, a sentence each.
     job : mapping
@@ -59,5 +61,6 @@ class Context:
     notes: Sequence[Note] = ()
     splits: Mapping[str, Any] = field(default_factory=dict)
     synthetic: Sequences | None = None
+    made: tuple[int, int] | None = None
     unsuitable: Sequence[str] = ()
     job: Mapping[str, Any] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from tsynth.reports.strip import Ruler, ruler
 from tsynth.reports.words import UNITS, clean, count, duration, number, of, share
 from tsynth.scores.base import Detail, Result
 from tsynth.scores.report import Report
+from tsynth.scores.words import time_unit
 
 __all__ = ["Headline", "groups", "head", "headline", "made", "privacy", "scores", "structure", "worst"]
 
@@ -66,14 +67,16 @@ def head(context: Context) -> list[tuple[str, str]]:
         rows.append(("Real", _size(source["rows"], source.get("entities"))))
     span = [clean(source[k]) for k in ("start", "end") if source.get(k) not in (None, "")]
     if span:
-        rows.append(("Span", " to ".join(span)))
+        when = context.schema.time
+        dated = when is not None and context.schema[when].kind == "datetime"
+        unit = "step" if dated else time_unit(context.schema)
+        rows.append(("Span", " to ".join(span) + ("" if unit == "step" else f" {UNITS[unit]}")))
     if context.synthetic is not None:
-        rows.append(
-            (
-                "Synthetic",
-                f"{count(context.synthetic.n_rows)} rows of {count(context.synthetic.n_entities)} entities",
-            )
-        )
+        scored = context.synthetic.n_rows, context.synthetic.n_entities
+        said = _size(*(context.made or scored))
+        if context.made not in (None, scored):
+            said += f"; {_size(*scored)} of them were scored"
+        rows.append(("Synthetic", said))
     if generator.get("name"):
         rows.append(("Generator", clean(generator["name"])))
     if run.get("seed") is not None:
@@ -337,4 +340,4 @@ def _time(context: Context) -> str:
     schema = context.schema
     rhythm = f"regular ({clean(schema.frequency)})" if schema.frequency else "irregular"
     zone = f", zone {clean(schema.timezone)}" if schema.timezone else ""
-    return f"Time in {UNITS[schema.time_unit]}, {rhythm}{zone}."
+    return f"Time in {UNITS[time_unit(schema)]}, {rhythm}{zone}."

@@ -13,6 +13,7 @@ from tsynth.reports.palette import INK, MUTED, RULE, SYNTHETIC
 from tsynth.reports.rows import WIDTH
 from tsynth.reports.scales import Scale, linear, tick, times
 from tsynth.reports.words import UNITS, clean, number, of
+from tsynth.scores.words import time_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -232,7 +233,7 @@ def _distinct(x: NDArray[np.float64], ends: tuple[float, float], places: int = 3
 def _sentence(
     data: Sequences, mark: Column | None, lanes: list[tuple[str, list[int]]], tracks: list[Column]
 ) -> str:
-    unit = data.schema.time_unit
+    unit = time_unit(data.schema)
     since = "from the first row" if unit == "step" else f"in {UNITS[unit]} from the first row"
     axis = "by the calendar" if data.calendar else since
     parts = []
