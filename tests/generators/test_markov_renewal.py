@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tsynth.compiled import markov, values, walk
+from tsynth.compiled import hours, markov, values, walk
 from tsynth.data.schema import Column, Schema
 from tsynth.data.sequences import Sequences
 from tsynth.errors import UsageError
@@ -196,6 +196,7 @@ EDGES = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore::tsynth.errors.PrivacyWarning")  # of one entity, tested elsewhere
 @pytest.mark.parametrize("name", EDGES)
 def test_edges(name):
     data = EDGES[name]()
@@ -273,6 +274,109 @@ def test_due_day_is_a_month_later():
     # 31 January + 31 days is 2 March at the latest in a leap year; -3 to 3 days are told apart, beyond are not.
     assert [walk.due_bin(10 + 31 + k, 10, 31) for k in (-9, -1, 0, 1, 9)] == [1, 3, 4, 5, 7]
     assert walk.due_bin(5, 3, 0) == 0
+
+
+def test_times_of_day_agree_with_a_slow_twin():
+    clock = np.cumsum([0.0, 2.0, 0.0, 1.0])
+    state = np.array([1, 2, 3, 4], np.uint64)
+    draws = np.array([hours.later(state, clock, 0.3) for _ in range(4000)])
+    # Of [.25, .5) .8 is left: 1.6 rows of 2.6; none from [.5, .75). 4 errors of 4,000 draws are .031.
+    assert draws.min() >= 0.3
+    assert not np.any((draws > 0.5) & (draws < 0.75))
+    assert abs(np.mean(draws < 0.5) - 1.6 / 2.6) < 0.031
+    late = np.array([hours.later(state, np.cumsum([1.0, 0.0]), 0.9) for _ in range(50)])
+    assert np.all((late >= 0.9) & (late < 1.0))
+    edges = np.array([0.0, 1.0, 2.0, 4.0])
+    waits = [
+        hours.waited(state, np.array([1.0, 1.0, 1.0]), np.array([1.0, 0.0, 3.0]), edges, 0.5, 9.0)
+        for _ in range(4000)
+    ]
+    # Weights 1, 0, 3: a tie in a quarter of the draws (4 errors: .027), else 2 to 4.
+    assert abs(np.mean(np.array(waits) == 0) - 0.25) < 0.027
+    assert {w for w in waits if w} <= {2.0, 2.5, 3.0, 3.5, 4.0}
+    rate = np.array([1.0, 2.0])
+    assert hours.delayed(rate, np.array([[1.0, 0.0], [1.0, 0.5]]), 0.6) == 1.0
+    np.testing.assert_array_equal(rate, [0.0, 1.0])
+
+
+def test_compiled_walks_and_draws_agree_with_python(bank, monkeypatch):
+    _, generator = bank
+    made = generator.sample(3, seed=9)
+    for module, names in ((walk, ("walk", "rates", "kind_places")), (values, ("draw", "plain", "height"))):
+        for name in names:
+            monkeypatch.setattr(module, name, getattr(module, name).py_func)
+    assert generator.sample(3, seed=9).content_hash() == made.content_hash()
+
+
+def test_sums_of_days_agree_with_python(bank, monkeypatch):
+    data, _ = bank
+    some = data.take(np.arange(12))
+    quick = MarkovRenewal().fit(some)
+    for name in ("sums_of_days", "rates", "kind_places"):
+        monkeypatch.setattr(walk, name, getattr(walk, name).py_func)
+    slow = MarkovRenewal().fit(some)
+    for name, table in quick.timing_["hazards"].items():
+        np.testing.assert_allclose(table, slow.timing_["hazards"][name], rtol=1e-9)
+
+
+def test_labels_come_in_bursts_and_amounts_know_them():
+    draw = np.random.default_rng(6)
+    entity, time, label, amount = [], [], [], []
+    for i in range(400):
+        days = np.sort(draw.choice(300, 20, replace=False)).astype(float)
+        bad = np.zeros(20, bool)
+        if i % 4 == 0:
+            at = draw.integers(5, 15)
+            bad[at : at + 4] = True
+            days[at : at + 4] = days[at] + np.arange(4) / 24
+        order = np.argsort(days, kind="stable")
+        entity += [i] * 20
+        time += list(days[order])
+        label += list(bad[order])
+        amount += list(np.exp(np.where(bad[order], 6.0, 3.0) + 0.3 * draw.normal(size=20)))
+    how = {"kind": "boolean", "role": "label"}
+    data = build(
+        entity,
+        np.round(np.array(time) * 24) / 24,
+        {"bad": (how, np.array(label)), "x": ({"decimals": 2}, np.round(amount, 2))},
+    )
+    made = MarkovRenewal().fit(data).sample(400, seed=1)
+    bad, x = np.array(made.column("bad").to_pylist()), made.numeric("x")
+    assert 0.03 < bad.mean() < 0.08  # .05 in 8,000 real rows
+    follows = made.step_of_row[1:] > 0
+    assert np.mean(bad[1:][bad[:-1] & follows]) > 0.6  # .75 in the source, .05 by chance
+    assert np.mean(x[bad] > 150) > 0.95
+    assert np.mean(x[~bad] > 150) < 0.05
+
+
+def test_values_know_the_balance_they_are_added_to():
+    draw = np.random.default_rng(7)
+    entity, code, amount, balance = [], [], [], []
+    for i in range(300):
+        total = 0.0
+        for j in range(20):
+            out = j > 0 and draw.random() < 0.6
+            x = round(total * draw.uniform(0.3, 0.9), 1) if out else round(np.exp(draw.normal(5, 0.5)), 1)
+            x = max(x, 0.1)
+            total = round(total - x if out else total + x, 1)
+            entity.append(i)
+            code.append(int(out))
+            amount.append(x)
+            balance.append(total)
+    columns = {
+        "code": mark(np.array(code), "ab"),
+        "x": ({"decimals": 1}, amount),
+        "sum": ({"decimals": 1}, balance),
+    }
+    data = build(entity, None, columns)
+    data = data.with_schema(data.schema.replace(constraints=None))
+    generator = MarkovRenewal().fit(data)
+    np.testing.assert_array_equal(generator.total_["sign"], [1.0, -1.0])
+    made = generator.sample(300, seed=1)
+    real, drawn = data.numeric("sum"), made.numeric("sum")
+    # Without the total in mind a walk of 20 rows of about 160 goes below 0 in a third of the rows.
+    assert np.mean(drawn < -1) < 0.05
+    assert abs(np.median(drawn) / np.median(real) - 1) < 0.3
 
 
 @pytest.mark.needs_data

@@ -9,13 +9,15 @@ import numpy as np
 from tsynth.compiled.jit import compiled
 from tsynth.compiled.random import normal, start, uniform
 
-__all__ = ["AGES", "BINS", "REACH", "draw", "memory", "normal_cdf"]
+__all__ = ["AGES", "BINS", "REACH", "draw", "height", "memory", "normal_cdf", "plain"]
 
 AGES = 5
 """Classes of memory: first row; no row of this code; one; two or three; more."""
 BINS = 64
 """Bins of a histogram of scores between -REACH and REACH."""
 REACH = 4.0
+TRIES = 6
+"""Draws of a value that would take a running total lower than totals go."""
 _ROOT = math.sqrt(0.5)
 
 
@@ -87,9 +89,27 @@ def memory(offsets, code, codes, choice, value, first_valued, choices):
 
 
 @compiled
+def height(level, typical):
+    """A running total as a regressor: near its logarithm on both sides of 0."""
+    return 0.5 * math.asinh(level / typical)
+
+
+@compiled
+def plain(choice, value, atoms, knots):
+    """About the number that a choice and a score stand for."""
+    if choice == 0:
+        return 0.0
+    if choice <= len(atoms):
+        return atoms[choice - 1]
+    place = (value + REACH) / (2 * REACH) * (len(knots) - 1)
+    at = min(max(int(place), 0), len(knots) - 2)
+    return knots[at] + (place - at) * (knots[at + 1] - knots[at])
+
+
+@compiled
 def draw(
     key, entities, offsets, code, group, group_beta, codes, basis, choices, first_valued, table, parent, ratio,
-    histogram, beta, sigma, opening, other, discrete_score,
+    histogram, beta, sigma, opening, other, discrete_score, sign, begin, total, atoms, knots,
 ):  # fmt: skip
     """Choices, values and scores of one field for all rows.
 
@@ -112,6 +132,14 @@ def draw(
     other : float64 array, (R, E)
         Scores of the fields drawn before, and of the age.
     discrete_score : float64 array, (choices,)
+    sign : float64 array, (codes,)
+        Sign with which each code's values add up to a running total; empty where there is none.
+    begin : float64 array, (N,)
+        The total before the first row.
+    total : float64 array, (4,)
+        Unit of `height`, the heights that are told apart, and the total below which a value is drawn anew.
+    atoms, knots : float64 array
+        Plain values of the choices and of the scores.
     """
     size = offsets[len(offsets) - 1]
     choice, value, score = np.zeros(size, np.int32), np.zeros(size), np.zeros(size)
@@ -129,10 +157,11 @@ def draw(
         held[:] = 0.0
         sums[:] = 0.0
         counts[:] = 0
+        level = begin[i]
         for r in range(offsets[i], offsets[i + 1]):
             c, g, h = code[r], group[r], group_beta[r]
             at = c if basis == 0 else codes
-            total = 0.0
+            mass = 0.0
             for m in range(choices + 1):
                 w = table[g, state[at], m]
                 if m == choices:
@@ -141,47 +170,58 @@ def draw(
                 elif parent[r] >= 0:
                     w *= ratio[parent[r], m]
                 weight[m] = w
-                total += w
-            u = uniform(rng) * total
-            m = 0
-            while m < choices and u >= weight[m]:
-                u -= weight[m]
-                m += 1
-            if m == choices and pick[at] < 0:
+                mass += w
+            for _ in range(TRIES if len(sign) > 0 else 1):
+                u = uniform(rng) * mass
                 m = 0
-            copied = m == choices
-            if copied:
-                choice[r], value[r], score[r] = pick[at], held[at], held[at]
-            else:
-                choice[r] = m
-                score[r] = discrete_score[m]
-            if not copied and first_valued >= 0 and m >= first_valued:
-                a = age_class(r - offsets[i], counts[c])
-                mean = beta[h, a, 0]
-                if a == 0:
-                    y = opening[i]
+                while m < choices and u >= weight[m]:
+                    u -= weight[m]
+                    m += 1
+                if m == choices and pick[at] < 0:
+                    m = 0
+                copied = m == choices
+                if copied:
+                    choice[r], value[r], score[r] = pick[at], held[at], held[at]
                 else:
-                    y = normal(rng)
-                if counts[c] > 0:
-                    mean += beta[h, a, 1] * held[c] + beta[h, a, 3] * sums[c] / counts[c]
-                mean += beta[h, a, 2] * held[codes]
-                if counts[codes] > 0:
-                    mean += beta[h, a, 4] * sums[codes] / counts[codes]
-                for j in range(other.shape[1]):
-                    mean += beta[h, a, 5 + j] * other[r, j]
-                y = min(max(mean + sigma[h, a] * y, -REACH), REACH)
-                p = normal_cdf(y)
-                cdf = histogram[h, m - first_valued]
-                low, high = 0, BINS
-                while low < high - 1:
-                    middle = (low + high) >> 1
-                    if cdf[middle] <= p:
-                        low = middle
+                    choice[r] = m
+                    score[r] = discrete_score[m]
+                if not copied and first_valued >= 0 and m >= first_valued:
+                    a = age_class(r - offsets[i], counts[c])
+                    mean = beta[h, a, 0]
+                    if a == 0:
+                        y = opening[i]
                     else:
-                        high = middle
-                inside = (p - cdf[low]) / (cdf[low + 1] - cdf[low]) if cdf[low + 1] > cdf[low] else 0.5
-                value[r] = -REACH + (low + min(max(inside, 0.0), 1.0)) * (2 * REACH / BINS)
-                score[r] = value[r]
+                        y = normal(rng)
+                    if counts[c] > 0:
+                        mean += beta[h, a, 1] * held[c] + beta[h, a, 3] * sums[c] / counts[c]
+                    mean += beta[h, a, 2] * held[codes]
+                    if counts[codes] > 0:
+                        mean += beta[h, a, 4] * sums[codes] / counts[codes]
+                    for j in range(other.shape[1]):
+                        mean += beta[h, a, 5 + j] * other[r, j]
+                    if len(sign) > 0:
+                        mean += beta[h, a, 5 + other.shape[1]] * min(
+                            max(height(level, total[0]), total[1]), total[2]
+                        )
+                    y = min(max(mean + sigma[h, a] * y, -REACH), REACH)
+                    p = normal_cdf(y)
+                    cdf = histogram[h, m - first_valued]
+                    low, high = 0, BINS
+                    while low < high - 1:
+                        middle = (low + high) >> 1
+                        if cdf[middle] <= p:
+                            low = middle
+                        else:
+                            high = middle
+                    inside = (p - cdf[low]) / (cdf[low + 1] - cdf[low]) if cdf[low + 1] > cdf[low] else 0.5
+                    value[r] = -REACH + (low + min(max(inside, 0.0), 1.0)) * (2 * REACH / BINS)
+                    score[r] = value[r]
+                if len(sign) == 0 or sign[c] * plain(choice[r], value[r], atoms, knots) >= min(
+                    total[3] - level, 0.0
+                ):
+                    break
+            if len(sign) > 0:
+                level += sign[c] * plain(choice[r], value[r], atoms, knots)
             valued = first_valued >= 0 and choice[r] >= first_valued
             for b in range(2):
                 slot = c if b == 0 else codes

@@ -20,6 +20,7 @@ import math
 
 import numpy as np
 
+from tsynth.compiled.hours import delayed, later, waited
 from tsynth.compiled.jit import compiled
 from tsynth.compiled.markov import TIMES, choose, context, gap_class, grown, weigh
 from tsynth.compiled.random import start, uniform
@@ -110,8 +111,8 @@ def rates(
 
     Where ``e == d`` the rates are those of a further row on the same day, after `count` of them; tables by kind have
     these at index 0, those of later days at 1. `last` and `last2` are the last and the last but one day of each kind,
-    -1 for none, `times` on how many days it came, `today` how often on its last day; `ease` is in days what an entity's pace is softened by; `zero` is
-    the day that `by_kind` (3, days, K) and `month` (days,) begin with.
+    -1 for none, `times` on how many days it came, `today` how often on its last day; `ease` is in days what an
+    entity's pace is softened by; `zero` is the day that `by_kind` (3, days, K) and `month` (days,) begin with.
     """
     z = 0 if e == d else 1
     one, two = shared_place(e, d, d0, before, count, bins)
@@ -175,8 +176,8 @@ def sums_of_days(
             stop = day[r + 1] if follows else last_day
             for e in range(d, stop + 1):
                 total = rates(
-                    e, d, d0, p, before, count, zero, last, last2, times, today, month, ease, bins, logs, by_kind, table,
-                    after, shared, rate, places,
+                    e, d, d0, p, before, count, zero, last, last2, times, today, month, ease, bins, logs, by_kind,
+                    table, after, shared, rate, places,
                 )  # fmt: skip
                 still = math.exp(-total)
                 chance = 1.0 - still
@@ -248,58 +249,11 @@ def sums_of_days(
 
 
 @compiled
-def later(state, clock, after):
-    """A time of day, as a share of the day, by the running sums `clock`, no earlier than `after`."""
-    parts = len(clock)
-    at = min(max(int(after * parts), 0), parts - 1)
-    inside = min(max(after * parts - at, 0.0), 1.0)
-    below = clock[at - 1] if at > 0 else 0.0
-    low = below + inside * (clock[at] - below)
-    if clock[parts - 1] - low < 1e-6 * clock[parts - 1]:  # never so late: any time that is left
-        return after + uniform(state) * (1.0 - after)
-    u = low + uniform(state) * (clock[parts - 1] - low)
-    while at < parts - 1 and clock[at] <= u:
-        at += 1
-    below = clock[at - 1] if at > 0 else 0.0
-    return (at + min((u - below) / max(clock[at] - below, 1e-300), 0.999999)) / parts
-
-
-@compiled
-def waited(state, within, edges, step, left):
-    """A wait by the running sums `within` of its classes, inside the day's `left`."""
-    u = uniform(state) * within[len(within) - 1]
-    slot = 0
-    while slot < len(within) - 1 and within[slot] <= u:
-        slot += 1
-    if slot == 0:
-        return 0.0
-    wait = edges[slot] * (edges[slot + 1] / edges[slot]) ** uniform(state)
-    if step > 0.0:
-        wait = max(math.floor(wait / step + 0.5), 1.0) * step
-    if wait >= left:  # stays inside the day
-        wait = uniform(state) * left
-        if step > 0.0:
-            wait = math.floor(wait / step) * step
-    return wait
-
-
-@compiled
-def delayed(rate, late, hour):
-    """Multiply the rates of further rows on the same day by what the time of day leaves of them; returns their sum."""
-    at = min(max(int(hour * late.shape[1]), 0), late.shape[1] - 1)
-    total = 0.0
-    for k in range(len(rate)):
-        rate[k] *= late[k, at]
-        total += rate[k]
-    return total
-
-
-@compiled
 def walk(
     key, entities, begin, rate, most, day_length, step, zero, last_day, by_day, month, ease, bins, logs,
     by_kind, table, after, shared,
-    codes, gaps, keys, cuts, order, prob, c_dom, c_weekday, c_time, c_since, since, within, within_edges, clock,
-    hours, by_clock, late, tie_only,
+    codes, gaps, keys, cuts, order, prob, c_dom, c_weekday, c_time, c_since, since,
+    within, next_waits, within_edges, clock, hours, by_clock, late, tie_only,
 ):  # fmt: skip
     """Walk each entity from its first row to the end of the span; returns offsets, times and codes.
 
@@ -380,8 +334,8 @@ def walk(
             e = d
             while e <= last_day:
                 total = rates(
-                    e, d, d0, p, before, count, zero, last, last2, paces, today, month, ease, bins, logs, by_kind, table,
-                    after, shared, now, places,
+                    e, d, d0, p, before, count, zero, last, last2, paces, today, month, ease, bins, logs, by_kind,
+                    table, after, shared, now, places,
                 )  # fmt: skip
                 if e == d and not tie_only:
                     total = delayed(now, late, time / day_length - d)
@@ -407,7 +361,14 @@ def walk(
                 if step > 0.0:
                     wait = math.floor(wait / step) * step
             elif not tie_only:
-                wait = waited(state, within[p, burst], within_edges, step, (d + 1) * day_length - time)
+                wait = waited(
+                    state,
+                    within[p, burst],
+                    next_waits[drawn],
+                    within_edges,
+                    step,
+                    (d + 1) * day_length - time,
+                )
             time += wait
             burst = 1 if wait == 0.0 else 2
             gap_kind = 0 if (gaps == 1 or wait == 0.0) else 1

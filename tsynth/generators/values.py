@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tsynth.data.streams import Streams
 
-__all__ = ["FieldModel", "Skeleton", "discrete_scores", "field_scores", "learn_field", "merge_field"]
+__all__ = ["FieldModel", "Level", "Skeleton", "discrete_scores", "field_scores", "learn_field", "merge_field"]
 
 GROUPS = 128
 """Codes beyond this many share one distribution."""
@@ -46,6 +46,41 @@ class Skeleton:
     code: NDArray[np.int32]
     codes: int
     age: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Level:
+    """A running total that a field adds up to: a balance.
+
+    Parameters
+    ----------
+    sign : float64 array, (codes,)
+        Sign of each code's values in the total.
+    begin : float64 array, (N,)
+        The total before the first row of each entity.
+    total : float64 array, (4,)
+        Size of a value; lowest and highest regressor told apart; the total below which values are drawn anew.
+    atoms, knots : float64 array
+        Numbers that choices and scores stand for; see `tsynth.data.encoding.continuous.Continuous`.
+    """
+
+    sign: NDArray[np.float64]
+    begin: NDArray[np.float64]
+    total: NDArray[np.float64]
+    atoms: NDArray[np.float64]
+    knots: NDArray[np.float64]
+
+    def before(self, skeleton: Skeleton, number: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The total before each row, from the plain numbers of the rows."""
+        lengths = np.diff(skeleton.offsets)
+        change = self.sign[skeleton.code] * number
+        total = np.concatenate([[0.0], np.cumsum(change)])
+        own = total[:-1] - np.repeat(total[skeleton.offsets[:-1]], lengths) + np.repeat(self.begin, lengths)
+        return np.asarray(own)
+
+    def height(self, before: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A total as a regressor."""
+        return np.clip(0.5 * np.arcsinh(before / self.total[0]), self.total[1], self.total[2])
 
 
 def field_scores(field: Field) -> NDArray[np.float64]:
@@ -95,6 +130,7 @@ def learn_field(
     field: Field,
     skeleton: Skeleton,
     others: list[tuple[Field, NDArray[np.float64]]],
+    level: NDArray[np.float64] | None = None,
 ) -> tuple[dict[str, Any], NDArray[np.float64]]:
     """Sums of one field over one block, and its scores for the fields that come after it.
 
@@ -104,6 +140,8 @@ def learn_field(
     skeleton : Skeleton
     others : list of (Field, scores)
         Fields drawn before it, in order.
+    level : float64 array, optional
+        The running total before each row; see `Level.height`.
     """
     group = np.minimum(skeleton.code, GROUPS - 1).astype(np.int64)
     groups = min(skeleton.codes, GROUPS)
@@ -149,6 +187,7 @@ def learn_field(
         design = np.column_stack(
             [np.ones(fresh.sum()), remembered[fresh], skeleton.age[fresh]]
             + [s[fresh] for _, s in others[:OTHERS]]
+            + ([] if level is None else [level[fresh]])
             + [_ranked(value[fresh], (group * field.choices + field.choice)[fresh])]
         )
         state["moments"] = _moments(design, group[fresh] * loops.AGES + age[fresh], groups * loops.AGES)
@@ -218,6 +257,7 @@ class FieldModel:
         skeleton: Skeleton,
         opening: NDArray[np.float64],
         others: list[tuple[Field, NDArray[np.float64]]],
+        level: Level | None = None,
     ) -> tuple[Field, NDArray[np.float64]]:
         """The field for all rows of a skeleton, and its scores."""
         code = skeleton.code.astype(np.int64)
@@ -227,11 +267,15 @@ class FieldModel:
             parent = slices(*others[self.parent])
         else:
             parent = np.full(len(skeleton.code), -1, np.int32)
+        none = np.empty(0)
+        if level is None:
+            level = Level(none, np.zeros(len(skeleton.offsets) - 1), np.ones(4), none, none)
         own = streams.purpose(self.name)
         choice, value, score = loops.draw(
             own.key, own.entities, skeleton.offsets, skeleton.code, np.minimum(code, len(self.table) - 1), group,
             skeleton.codes, self.basis, self.choices, self.first_valued, self.table, parent, self.ratio,
             self.histogram, self.beta, self.sigma, opening, np.ascontiguousarray(other), self.discrete,
+            level.sign, level.begin, level.total, level.atoms, level.knots,
         )  # fmt: skip
         made = Field(
             self.name, choice, value if self.first_valued >= 0 else None, self.choices, self.first_valued

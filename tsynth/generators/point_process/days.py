@@ -33,6 +33,8 @@ __all__ = ["PASSES", "Calendar", "Hazards", "code_factor_sums", "update_factors"
 
 PASSES = (0, 1, 0, 2, 3, 0, 1, 4, 5, 2, 3, 1, 0, 0)
 """Which sums each pass takes in; see `tsynth.compiled.walk.sums_of_days`."""
+APART = 8
+"""The pass from which on a kind's first time has factors of the day of its own."""
 KINDS = 32
 """Codes beyond this many compete as one kind."""
 CELLS = 8_000_000
@@ -161,8 +163,11 @@ class Hazards:
             chance = (observed + rare) / (waited + 0.3)
             self.tables["table"][..., _BASE] = np.clip(-np.log1p(-np.minimum(chance, 0.99)), 1e-12, 20.0)
             return
-        for name, (observed, expected, waited) in totals.items():
+        for name, sums in totals.items():
             lean = _LEAN[name]
+            if number < APART and sums.shape[1] == 3:
+                sums[:, 1:] = sums[:, 1:].sum(axis=1, keepdims=True)
+            observed, expected, waited = sums
             if waited.any():
                 # Where a row comes on most of the days waited, the share of days says little: compare the hazards.
                 tries = waited + 2 * lean

@@ -13,6 +13,7 @@ from tsynth.errors import UsageError
 from tsynth.generators import values
 from tsynth.generators.base import Generator
 from tsynth.generators.copula import Copula, Margin, merge_copula, order_of, sums
+from tsynth.generators.point_process import balances
 from tsynth.generators.point_process.coding import Coding
 from tsynth.generators.point_process.days import Calendar
 from tsynth.generators.point_process.timing import ClockTiming, StepTiming
@@ -39,6 +40,9 @@ class MarkovRenewal(Generator):
     with back-off, gaps are drawn like a value, and sequences end by a hazard in their length and code. Values follow
     `tsynth.generators.values`; statics, first row, rate and first values a Gaussian copula.
 
+    Labels are part of the code. Where a column is a running total of another (a balance), values know the total that
+    they are added to.
+
     Choose another generator where one row depends on many before it, or for regular numeric series.
 
     Parameters
@@ -48,12 +52,32 @@ class MarkovRenewal(Generator):
 
     Attributes
     ----------
-    coding_, chain_, timing_, fields_, copula_, margins_ : dict or list
+    coding_, timing_, fields_, total_, copula_, margins_ : dict or list
         What was learned, as plain values and arrays.
 
     References
     ----------
     Çinlar (1969), Markov renewal theory, Adv. Appl. Prob. 1(2): codes by a chain, gaps by the pair of codes.
+
+    Examples
+    --------
+    Patients come, have 2 checks on the average and leave; the chain keeps that order.
+
+    >>> import tsynth
+    >>> rows = {"patient": [], "day": [], "what": []}
+    >>> for patient in range(60):
+    ...     whats = ["in", *["check"] * (1 + patient % 3), "out"]
+    ...     rows["patient"] += [patient] * len(whats)
+    ...     rows["day"] += [7.0 * step for step in range(len(whats))]
+    ...     rows["what"] += whats
+    >>> import pandas
+    >>> stays = pandas.DataFrame(rows)
+    >>> data = tsynth.read(stays, entity="patient", time="day", roles={"what": "mark"})
+    >>> made = tsynth.MarkovRenewal().fit(data).sample(50, seed=1).frame
+    >>> list(made.columns)
+    ['patient', 'day', 'what']
+    >>> made.groupby("patient")["what"].first().unique().tolist()
+    ['in']
     """
 
     name: ClassVar[str] = "markov_renewal"
@@ -67,9 +91,9 @@ class MarkovRenewal(Generator):
     )
 
     coding_: dict[str, Any]
-    chain_: dict[str, Any]
     timing_: dict[str, Any]
     fields_: list[dict[str, Any]]
+    total_: dict[str, Any]
     copula_: dict[str, Any]
     margins_: dict[str, Any]
 
@@ -94,11 +118,14 @@ class MarkovRenewal(Generator):
             view.offsets, code, coding.codes, _age(view.offsets, view.time, timing.typical_)
         )
         bare = values.Skeleton(view.offsets, code, coding.codes, _place(view.offsets))
+        total = balances.signs(self.constraints_, self.encoder_, view, coding)
+        level = balances.learn(total, self.encoder_, view, skeleton)
         others: list[tuple[Field, NDArray[np.float64]]] = []
         fields = []
         for field in [Field(GAP, gap.choice, gap.value, gap.choices, gap.continuous), *coding.rest(view)]:
             at = bare if field.name == GAP else skeleton
-            state, score = values.learn_field(field, at, others)
+            above = level if field.name == total.get("field") else None
+            state, score = values.learn_field(field, at, others, above)
             fields.append(
                 {"name": field.name, "choices": field.choices, "first": field.continuous, "sums": state}
             )
@@ -114,6 +141,7 @@ class MarkovRenewal(Generator):
             "coding": coding.to_state(),
             "timing": when,
             "fields": fields,
+            "total": total,
             "margins": margins,
             "first": {n: f.continuous for n, (f, _) in once.items()},
             "copula": sums(columns),
@@ -155,6 +183,7 @@ class MarkovRenewal(Generator):
             ).to_state()
             for j, f in enumerate(head["fields"])
         ]
+        self.total_ = balances.merge([s["total"] for s in states])
         copula = merge_copula(head["names"], [s["copula"] for s in states])
         self.copula_ = {"names": copula.names, "correlation": copula.correlation}
         self.margins_ = {
@@ -233,7 +262,10 @@ class MarkovRenewal(Generator):
         skeleton = values.Skeleton(offsets, code, coding.codes, _age(offsets, time, timing.typical_))
         fields = coding.fields(code)
         for model in models[1:]:
-            made = model.draw(draw, skeleton, opening[model.name], others)
+            level = None
+            if model.name == self.total_.get("field"):
+                level, _ = balances.level(self.total_, self.encoder_, statics, None, len(offsets) - 1)
+            made = model.draw(draw, skeleton, opening[model.name], others, level)
             others.append(made)
             fields[model.name] = made[0]
         return self._rows(offsets, time, once, statics, fields, coding)

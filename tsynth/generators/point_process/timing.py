@@ -148,16 +148,17 @@ class ClockTiming:
         clock = within.smoothed(np.sum([s["clock"] for s in states], axis=0))
         raw = np.sum([s["hours"] for s in states], axis=0)
         hours = within.smoothed(raw)
-        waits, by_clock = within.merge([s["within"] for s in states], hours)
+        waits, next_waits, by_clock = within.merge([s["within"] for s in states], hours)
         return {
             "chain": _merged_chain(states, codes, gaps, order),
             "hazards": hazards.tables,
             "unlike": float(np.clip((excess - noise) / max(slope, 1e-9), 0.0, 3.0)),
-            "within": np.cumsum(waits, axis=2),
+            "within": waits,
+            "next_waits": next_waits,
             "clock": np.cumsum(clock, axis=1),
             "hours": np.cumsum(hours, axis=1),
             "by_clock": by_clock,
-            "late": within.lateness(hours, by_clock, raw),
+            "late": within.lateness(raw, by_clock),
             "whole": all(s["whole"] for s in states),
             "rows": np.sum([s["passes"][0]["table"][0].sum(axis=-1) for s in states], axis=0)
             / sum(s["used"] for s in states),
@@ -223,8 +224,8 @@ class ClockTiming:
             streams.key, streams.entities, begin, rate, state["most"], days.length, timing.gap.lattice_,
             days.first, days.last, days.by_day, days.month, days.ease, BINS, LOGS, *hazards.arguments(days),
             codes, links["gaps"], links["keys"], links["cuts"], order, links["prob"], *links["factors"],
-            SINCE_DAYS, state["within"], within.edges(days.length), state["clock"], state["hours"], state["by_clock"],
-            state["late"], state["whole"],
+            SINCE_DAYS, state["within"], state["next_waits"], within.edges(days.length), state["clock"],
+            state["hours"], state["by_clock"], state["late"], state["whole"],
         )  # fmt: skip
         return made
 

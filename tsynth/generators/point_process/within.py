@@ -21,6 +21,8 @@ WAITS = 22
 """Classes of waits inside a day; class 0 is no wait at all."""
 SLOTS = 96
 """Parts of a day of a clock."""
+ROUNDS = 4
+"""Rounds in which the factors of the next kind are found."""
 TICKS = 86_400
 """Shortest steps of a day that a wait is told in."""
 
@@ -31,7 +33,7 @@ def edges(day: float) -> NDArray[np.float64]:
 
 
 def smoothed(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rows by slot of each kind, leaning on all kinds by as many rows as the kind has slots: a narrow clock stays so."""
+    """Rows by slot of each kind, leaning on all by as many rows as the kind has slots: a narrow clock stays so."""
     rows = rows + 1e-9
     everywhere = rows.sum(axis=0) / rows.sum()
     return rows + np.count_nonzero(rows >= 1, axis=1)[:, None] * everywhere
@@ -40,7 +42,7 @@ def smoothed(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 def count(
     view: Rows, kind: NDArray[np.int64], day: NDArray[np.int64], step: NDArray[np.int64], length: float
 ) -> dict[str, Any]:
-    """Distinct further rows of a day: kind before, burst (none yet, a tie, a wait), wait, kind, slots before and now."""
+    """Distinct further rows of a day: kind and burst (none yet, a tie, a wait) before, wait, kind, both slots."""
     same = np.zeros(view.n_rows, np.bool_)
     same[1:] = (step[1:] > 0) & (day[1:] == day[:-1])
     at = np.flatnonzero(same)
@@ -57,38 +59,49 @@ def count(
 
 def merge(
     states: list[dict[str, Any]], hours: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Waits (kinds, 3, WAITS) after each kind and burst, and which kinds go by the clock `hours`."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Waits (kinds, 3, WAITS) after each kind and burst, what the next kind does to them, which go by `hours`."""
     kinds = len(hours)
     before, burst, place, kind, first, second = np.concatenate([s["parts"] for s in states], axis=1)
     rows = np.concatenate([s["rows"] for s in states]).astype(np.float64)
     waits = np.zeros((kinds, 3, WAITS)) + 1e-9
     np.add.at(waits, (before, burst, place), rows)
     waits += 2.0 * waits.sum(axis=0) / waits.sum(axis=(0, 2))[:, None]
+    factor = np.ones((kinds, WAITS))
+    triple, where = np.unique((before * 3 + burst) * kinds + kind, return_inverse=True)
+    many = np.bincount(where, weights=rows, minlength=len(triple))
+    seen = np.zeros((kinds, WAITS))
+    np.add.at(seen, (kind, place), rows)
+    own, state = triple % kinds, triple // kinds
+    for _ in range(ROUNDS if len(triple) else 0):
+        share = waits.reshape(-1, WAITS)[state] * factor[own]
+        share /= share.sum(axis=1, keepdims=True)
+        expected = np.zeros((kinds, WAITS))
+        np.add.at(expected, own, share * many[:, None])
+        factor = np.clip(factor * (seen + 0.5) / (expected + 0.5), 1e-4, 1e4)
     # Both as a chance of the very tick; inside its slot or class each tick has the same.
+    share = waits.reshape(-1, WAITS)[state] * factor[own]
+    share /= share.sum(axis=1, keepdims=True)
     ticks = 1.0 / max(states[0]["step"], 1.0 / TICKS)
     widths = np.concatenate([[1.0], np.maximum(np.diff(edges(ticks)[1:]), 1.0)])
-    share = waits / waits.sum(axis=2, keepdims=True) / widths
     mass = hours[kind, second]
     left = np.cumsum(hours[:, ::-1], axis=1)[:, ::-1]
-    half = 0.5 * hours[kind, first]
     together = first == second
-    chance = np.where(together, 0.5 * mass, mass) / (left[kind, first] - half)
+    chance = np.where(together, 0.5 * mass, mass) / (left[kind, first] - 0.5 * hours[kind, first])
     chance /= np.maximum(np.where(together, 0.5, 1.0) * ticks / SLOTS, 1.0)
-    gain = rows * (np.log(chance) - np.log(share[before, burst, place]))
+    gain = rows * (np.log(chance) - np.log(share[where, place] / widths[place]))
     by_clock: NDArray[np.bool_] = np.bincount(kind, weights=gain, minlength=kinds) > 0
-    return waits, by_clock
+    return waits, factor, by_clock
 
 
-def lateness(
-    hours: NDArray[np.float64], by_clock: NDArray[np.bool_], raw: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def lateness(rows: NDArray[np.float64], by_clock: NDArray[np.bool_]) -> NDArray[np.float64]:
     """What a row's time of day does to a further row of each kind on the same day: 1 on average over all rows.
 
     A kind that goes by the clock can come only in what is left of its hours.
     """
+    hours = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1.0)
     after = np.cumsum(hours[:, ::-1], axis=1)[:, ::-1] - 0.5 * hours
-    share = raw.sum(axis=0) / max(raw.sum(), 1.0)
-    out = after / np.maximum(after @ share, 1e-12)[:, None]
-    out[~by_clock] = 1.0
+    share = rows.sum(axis=0) / max(rows.sum(), 1.0)
+    mean = (after @ share)[:, None]
+    out = np.where(by_clock[:, None] & (mean > 0), after / np.maximum(mean, 1e-12), 1.0)
     return np.ascontiguousarray(out)
