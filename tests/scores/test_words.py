@@ -161,6 +161,16 @@ def test_useful(synthetic, interval, level):
     assert f"reaches AUC {synthetic}" in found.sentence
 
 
+def test_private_cannot_say_where_the_source_is_one_entity():
+    copied = {"exact_runs": result("exact_runs", 0.0, 0.0, (0.0, 0.0))}
+    assert answers(copied)[2].level == "good"
+    found = answers(copied, alone=True)[2]
+    assert found.level == "cannot say"
+    assert "the source is one entity" in found.sentence
+    copied = {"exact_runs": result("exact_runs", 0.5, 0.0, (0.3, 0.6))}
+    assert answers(copied, alone=True)[2].level == "poor"
+
+
 def test_useful_cannot_say_where_real_data_teach_nothing():
     curve = {"task": "predicting x", "measure": "R2", "synthetic": 0.0, "real": 0.01, "constant": 0.0}
     found = answers({"utility": result("utility", 0.01, 0.0, (0.0, 0.02), curve=curve)})[1]

@@ -25,6 +25,8 @@ __all__ = ["ClassifierEntities", "ClassifierRows"]
 
 FOLDS, ENTITIES, ROWS = 3, 2_000, 6_000
 TOLD, LEAST = 8, 0.005
+COMMON = 0.05
+"""Share of the real side from which a level is named, so that no rare one is."""
 SEEN = 0.03
 """Difference between shares from which a feature alone is worth a sentence."""
 
@@ -125,7 +127,7 @@ def _apart(sides: tuple[Features, Features], name: str, thing: str) -> str:
         shares = [
             np.bincount(side.astype(np.int64), minlength=len(names)) / len(side) for side in (real, made)
         ]
-        often = np.bincount(real.astype(np.int64), minlength=len(names)) >= CELL
+        often = (shares[0] >= COMMON) & (shares[0] * len(real) >= CELL)
         apart = np.where(often, np.abs(shares[0] - shares[1]), -1.0)
         at = int(np.argmax(apart))
         if apart[at] < SEEN:

@@ -107,6 +107,7 @@ def evaluate(
             w: {"entities": d.n_entities, "rows": d.n_rows} for w, d in {"train": train, **others}.items()
         },
     }
+    alone = train.n_entities == 1
     train, others, halvings = _halve(train, others, seed, meta)
     done = {}
     for i, score in enumerate(asked):
@@ -115,7 +116,7 @@ def evaluate(
         done[score.name] = _ask(score, train, others, halvings, seed)
     if progress:
         progress("", len(asked), len(asked))
-    return Report(done, answers(done), meta)
+    return Report(done, answers(done, alone=alone), meta)
 
 
 def _scores(asked: str | Iterable[str | Score]) -> list[Score]:

@@ -114,8 +114,12 @@ def _level_sentence(
     b: NDArray[np.float64],
 ) -> str:
     real, made = a / max(a.sum(), 1), b / max(b.sum(), 1)
-    at = int(np.argmax(np.abs(real - made)))
-    level = names[at] if entities[at] >= CELL or at == len(names) - 1 else "a rare value"
+    told = entities >= CELL
+    told[-1] = True  # how often it is null is told of any number
+    at = int(np.argmax(np.where(told, np.abs(real - made), -1.0)))
+    if real[at] == made[at]:
+        return ""
+    level = names[at]
     return f"{name} is {level} in {share(real[at])} of real {what}, in {share(made[at])} of synthetic ones."
 
 

@@ -13,7 +13,7 @@ private
     Excess over real data of equal rows (fair above .05, poor above .2), equal runs of three rows (.01, .1) and
     entities that lie nearest to a training entity (.05, .2, where its interval lies above 0); the worst counts.
     "good" says that none of these attacks works, not that none can; where an excess would be poor but chance can
-    make it, it cannot say.
+    make it, or where train is one entity, it cannot say.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def against_floor(result: Result) -> str:
     return both + ": chance explains the difference."
 
 
-def answers(results: Mapping[str, Result]) -> tuple[Answer, ...]:
-    """Faithful, useful, private, in that order."""
-    return _faithful(results), _useful(results), _private(results)
+def answers(results: Mapping[str, Result], *, alone: bool = False) -> tuple[Answer, ...]:
+    """Faithful, useful, private, in that order; `alone` where train is one entity, which nobody can hide."""
+    return _faithful(results), _useful(results), _private(results, alone)
 
 
 def _ok(results: Mapping[str, Result], name: str) -> Result | None:
@@ -121,9 +121,12 @@ def _useful(results: Mapping[str, Result]) -> Answer:
         )
         return Answer("useful", "cannot say", sentence, curve["synthetic"], curve["real"], curve["measure"])
     chance = result.interval is not None and result.interval[0] <= 0
-    level = 0 if chance else _level((curve["real"] - curve["synthetic"]) / taught, USEFUL)
+    lost = _level((curve["real"] - curve["synthetic"]) / taught, USEFUL)
+    level = 0 if chance else lost
     words = (
-        "Models trained on it do as well",
+        "Models trained on it lose no more than chance explains"
+        if lost
+        else "Models trained on it do as well",
         "Models trained on it lose something",
         "Models trained on it lose much",
     )
@@ -134,7 +137,7 @@ def _useful(results: Mapping[str, Result]) -> Answer:
     return Answer("useful", LEVELS[level], sentence, curve["synthetic"], curve["real"], curve["measure"])
 
 
-def _private(results: Mapping[str, Result]) -> Answer:
+def _private(results: Mapping[str, Result], alone: bool) -> Answer:
     known = [r for name in PRIVATE if (r := _ok(results, name)) is not None and r.floor is not None]
     if not known:
         reasons = [results[name].reason for name in PRIVATE if name in results and results[name].reason]
@@ -155,6 +158,13 @@ def _private(results: Mapping[str, Result]) -> Answer:
         return Answer("private", "cannot say", sentence, made, real, ATTACKS[result.name])
     at = int(np.argmax(levels))
     shown = known[at] if levels[at] else known[-1]
+    if alone and not levels[at]:
+        made, real, said = _attack(shown)
+        sentence = (
+            "Cannot say: the source is one entity, so what is made tells of it alone, even where nothing was copied "
+            f"({said})."
+        )
+        return Answer("private", "cannot say", sentence, made, real, ATTACKS[shown.name])
     words = (
         "No copying was found, which is no proof that there is none",
         "Some synthetic data lie closer to the training data than they should",
