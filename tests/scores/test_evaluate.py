@@ -234,7 +234,7 @@ def test_sequences_of_one_row_and_of_none():
 def test_huge_and_tiny_numbers():
     rng = np.random.default_rng(0)
     values = np.exp(rng.normal(0, 300, size=900).clip(-700, 690))
-    report = evaluate(*(one_column(values[i::3], [10] * 30) for i in range(3)))
+    report = evaluate(*(one_column(values[i::3], [10] * 30, first=100 * i) for i in range(3)))
     assert plain(report)
     assert all(
         r.status == "ok" for r in report.values() if r.name in ("marginals", "classifier_rows", "nearest")

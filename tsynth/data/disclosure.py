@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ALONE", "guarded"]
 
+SPANS = ("entity", "time", "followup", "start", "stop")
+"""Roles whose bounds stay as they were found."""
 ALONE = "the source is one entity, so nobody hides it: what is made tells of it alone"
 """What a reader is told of a source with one entity."""
 
@@ -22,13 +24,13 @@ ALONE = "the source is one entity, so nobody hides it: what is made tells of it 
 def guarded(data: Sequences) -> Sequences:
     """`data`, whose bounds were inferred, under bounds that as many entities as `threshold` asks reach or pass.
 
-    The largest amount of a table belongs to one entity, and a schema goes into models and manifests. Bounds of the
-    time column stay: they are the span of the source, which a release states anyway.
+    The largest amount of a table belongs to one entity, and a schema goes into models and manifests. Bounds of
+    time and of what ends it stay: they are the span of the source, which a release states anyway.
     """
     count = threshold(data.n_entities)
     columns = []
     for column in data.schema:
-        if column.bounds is None or column.role in ("time", "entity") or column.kind == "datetime":
+        if column.bounds is None or column.role in SPANS or column.kind == "datetime":
             columns.append(column)
             continue
         low, high = column.bounds
