@@ -270,6 +270,13 @@ def test_compiled_parties_agree_with_python():
     np.testing.assert_array_equal(markov.parties(*arguments), markov.parties.py_func(*arguments))
 
 
+def test_gaps_add_up_inside_each_entity():
+    made = markov.added(
+        np.array([0, 3, 3, 5]), np.array([1.0, np.nan, 5.0]), np.array([9.0, 1.0, 2.0, 9.0, 0.5])
+    )
+    np.testing.assert_array_equal(made, [1.0, 2.0, 4.0, 5.0, 5.5])
+
+
 def test_due_day_is_a_month_later():
     # 31 January + 31 days is 2 March at the latest in a leap year; -3 to 3 days are told apart, beyond are not.
     assert [walk.due_bin(10 + 31 + k, 10, 31) for k in (-9, -1, 0, 1, 9)] == [1, 3, 4, 5, 7]

@@ -17,7 +17,7 @@ import numpy as np
 from tsynth.compiled.jit import compiled
 from tsynth.compiled.random import categorical, integer, start, uniform
 
-__all__ = ["DOMS", "NEVER", "SINCE", "TIMES", "context", "parties", "steps", "sums_of_codes"]
+__all__ = ["DOMS", "NEVER", "SINCE", "TIMES", "added", "context", "parties", "steps", "sums_of_codes"]
 
 DOMS = 31
 """Days of month 1 to 27, then 3, 2, 1, 0 days before the month's end."""
@@ -202,6 +202,19 @@ def sums_of_codes(
                 history[m] = history[m - 1]
             history[0] = c
             last[c] = now
+
+
+@compiled
+def added(offsets, begin, gap):
+    """Times from first rows and gaps; each entity by itself, so that its last digits hang on no other."""
+    out = np.empty(len(gap))
+    for i in range(len(offsets) - 1):
+        time = begin[i]
+        for r in range(offsets[i], offsets[i + 1]):
+            if r > offsets[i]:
+                time += gap[r]
+            out[r] = time
+    return out
 
 
 @compiled

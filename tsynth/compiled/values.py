@@ -183,7 +183,7 @@ def draw(
                 if copied:
                     choice[r], value[r], score[r] = pick[at], held[at], held[at]
                 else:
-                    choice[r] = m
+                    choice[r], value[r] = m, 0.0
                     score[r] = discrete_score[m]
                 if not copied and first_valued >= 0 and m >= first_valued:
                     a = age_class(r - offsets[i], counts[c])

@@ -113,6 +113,9 @@ def learn(
     made, number = level(total, encoder, view.statics, view.fields[total["field"]], view.n_entities)
     before = made.before(skeleton, number)
     after = before + made.sign[skeleton.code] * number
+    if view.n_rows == 0:
+        total["rows"] = 0
+        return np.zeros(0)
     total["span"] = np.array([*np.quantile(made.height(before), (0.01, 0.99)), np.quantile(after, 0.002)])
     total["rows"] = view.n_rows
     return np.clip(made.height(before), *total["span"][:2])

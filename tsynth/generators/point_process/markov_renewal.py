@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tsynth.compiled import markov as loops
 from tsynth.data.encoding import Field, Rows
 from tsynth.data.encoding.timing import gaps_of
 from tsynth.data.streams import Streams
@@ -205,7 +206,9 @@ class MarkovRenewal(Generator):
             offsets, time, code = self._events(streams, None)[-1]
             now = self.timing_["hazards"]["table"].copy()
             before = ClockTiming.correct(self.timing_, offsets, days.day(time), code, before)
-            error = float(np.sqrt(np.average(before[0] ** 2, weights=self.timing_["rows"] / wanted.sum())))
+            error = float(
+                np.sqrt(np.average(before[0] ** 2, weights=self.timing_["rows"] / wanted.sum() + 1e-12))
+            )
             if error < best:
                 best, kept = error, now
         self.timing_["hazards"]["table"] = kept
@@ -324,16 +327,7 @@ def _added(
     offsets: NDArray[np.int64], begin: NDArray[np.float64], gap: NDArray[np.float64], step: float
 ) -> NDArray[np.float64]:
     """Times from first rows and gaps, on the lattice of the source."""
-    lengths = np.diff(offsets)
-    heads = offsets[:-1][lengths > 0]
-    gap = np.nan_to_num(gap)
-    gap[heads] = 0.0
-    whole = np.cumsum(gap)
-    time = (
-        whole
-        - np.repeat(whole[heads], lengths[lengths > 0])
-        + np.repeat(begin[lengths > 0], lengths[lengths > 0])
-    )
+    time = loops.added(offsets, begin, np.nan_to_num(gap))
     return np.rint(time / step) * step if step > 0 else time
 
 
