@@ -33,6 +33,8 @@ CELLS = 400_000
 """Largest table of choices."""
 OTHERS = 10
 """Fields of a row that a later one is regressed on."""
+TOLD = 0.95
+"""A running total must leave at most this share of a code's variance to be used."""
 SLICES = 8
 """Slices of a value that the choice of another field may depend on."""
 _CUTS = ndtri(np.arange(1, SLICES) / SLICES)
@@ -165,7 +167,7 @@ def learn_field(
         ).reshape(-1, states, width)
         for basis in range(2)
     ]
-    state: dict[str, Any] = {"tables": tables, "others": len(others)}
+    state: dict[str, Any] = {"tables": tables, "others": len(others), "level": level is not None}
     state["parents"] = [
         _parent_sums(tables[basis], coarse, before[basis], now[basis], field.choices, others)
         for basis in range(2)
@@ -320,7 +322,20 @@ def merge_field(name: str, choices: int, first_valued: int, states: list[dict[st
     )
     if first_valued >= 0:
         model.histogram = _distribution(np.sum([s["histogram"] for s in states], axis=0).astype(np.float64))
-        model.beta, model.sigma = _regressions(np.sum([s["moments"] for s in states], axis=0))
+        moments = np.sum([s["moments"] for s in states], axis=0)
+        model.beta, model.sigma = _regressions(moments)
+        if states[0]["level"]:
+            # A total that tells a code's values little would only let the errors of the total back into them.
+            kept = [j for j in range(moments.shape[1]) if j != moments.shape[1] - 2]
+            beta, sigma = _regressions(moments[:, kept][:, :, kept])
+            rows = moments[:, 0, 0].reshape(sigma.shape)
+            left, bare = ((rows * x**2).sum(axis=1) for x in (model.sigma, sigma))
+            idle = left > TOLD * bare
+            model.beta[idle, :, :-1], model.beta[idle, :, -1], model.sigma[idle] = (
+                beta[idle],
+                0.0,
+                sigma[idle],
+            )
     return model
 
 
