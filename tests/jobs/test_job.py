@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 import tomllib
 
 import pytest
 
 from tsynth.errors import UsageError
+from tsynth.jobs.account import command
 from tsynth.jobs.job import Job
 
 WHOLE = """
@@ -138,3 +140,22 @@ def test_the_json_schema_describes_every_key():
     assert schema["additionalProperties"] is False
     assert set(tomllib.loads(WHOLE)) <= set(schema["properties"])
     assert {"path", "entity", "time"} <= set(schema["$defs"]["SourcePart"]["properties"])
+
+
+def test_the_command_that_makes_it_again_says_all_and_is_one_that_a_shell_takes():
+    source = {
+        "path": ["my rows.csv"],
+        "entity": "Patient ID",
+        "roles": {"was fraud": "label"},
+        "order": "file",
+    }
+    content = {"source": source, "sample": {"conditions": "given.csv"}, "release": {"out": "made"}}
+    words = shlex.split(command(Job.read(content)))
+    assert words[:3] == ["tsynth", "run", "my rows.csv"]
+    pairs = dict(zip(words[3::2], words[4::2], strict=True))
+    assert pairs == {
+        "--entity": "Patient ID", "--role": "was fraud=label", "--order": "file", "--conditions": "given.csv",
+        "--seed": "0", "--out": "made",
+    }  # fmt: skip
+    source["decimal"] = ","
+    assert command(Job.read(content)) == "tsynth run job.toml"

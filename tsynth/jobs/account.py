@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,17 @@ UNSUITABLE = (
     "Decisions about a single person, account or device: no synthetic entity stands for a real one.",
     "Proof that something rare does or does not happen: what the source holds seldom, a model knows badly.",
 )
+
+
+_FLAGS = {
+    "source": {"path", "entity", "time", "entities", "null_entity", "order", "roles"},
+    "schema": {"file"},
+    "generator": {"name", "minutes", "steps"},
+    "sample": {"n", "parts", "workers", "conditions"},
+    "constraints": {"drop"},
+    "release": {"out", "title", "model"},
+}
+"""What of a job file flags can say."""
 
 
 @dataclass(frozen=True)
@@ -77,30 +89,28 @@ def command(job: Job) -> str:
     """The command that makes the release again, in as far as flags can say it."""
     shown = job.shown()
     source, sample = shown["source"], shown.get("sample", {})
-    simple = {"seed", "source", "generator", "sample", "release", "constraints"}
-    said_by_flags = set(shown) <= simple and not shown.get("generator", {}).get("parameters")
-    if not said_by_flags or "add" in shown.get("constraints", {}):
+    if any(not set(said) <= _FLAGS.get(table, set()) for table, said in shown.items() if table != "seed"):
         return "tsynth run job.toml"
     words = ["tsynth", "run", *source["path"]]
     flags = [("entity", source.get("entity"))]
     flags += [("time", name) for name in source.get("time") or ()]
     flags += [("entities", source.get("entities")), ("null-entity", source.get("null_entity"))]
+    flags += [("order", source.get("order"))]
+    flags += [("role", f"{column}={role}") for column, role in source.get("roles", {}).items()]
+    flags += [("with-schema", shown.get("schema", {}).get("file"))]
     flags += [(key, shown.get("generator", {}).get(key)) for key in ("minutes", "steps")]
     flags += [
         ("generator", shown.get("generator", {}).get("name")),
         ("seed", job.seed),
         ("n", sample.get("n")),
+        *((key, sample.get(key)) for key in ("parts", "workers", "conditions")),
     ]
     flags += [("drop-constraint", word) for word in shown.get("constraints", {}).get("drop", ())]
     flags += [("out", shown["release"]["out"])]
     for name, value in flags:
         if value is not None:
-            words += [f"-{name}" if len(name) == 1 else f"--{name}", _quoted(str(value))]
-    return " ".join(words)
-
-
-def _quoted(word: str) -> str:
-    return word if word and all(c.isalnum() or c in "._-/+" for c in word) else f'"{word}"'
+            words += [f"-{name}" if len(name) == 1 else f"--{name}", str(value)]
+    return shlex.join(words)
 
 
 def constraint_rows(rules: Iterable[Constraint], synthetic: Sequences | None = None) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from tsynth.data.guess import guess_entity_time
 from tsynth.data.reading import read, read_table
 from tsynth.data.schema import Schema
 from tsynth.data.sequences import Sequences, concat
-from tsynth.errors import UsageError
+from tsynth.errors import SchemaMismatch, UsageError
 from tsynth.generators.artifacts import load
 from tsynth.jobs import account, estimates, machine, parts
 from tsynth.jobs.job import ConstraintsPart, GeneratorPart, Job, SchemaPart, SourcePart
@@ -269,13 +269,17 @@ def _under(side: Side, schema: Schema, source: SourcePart, who: str) -> Sequence
         if column.name in table.column_names or column.name in schema.entity_columns or column.learned:
             columns.append(column)
     time: Any = source.time if source.time is not None and len(source.time) == 2 else None
-    data = read(
-        table,
-        entities=side.table,
-        schema=schema.with_columns(columns),
-        time=time,
-        null_entity=source.null_entity,
-    )
+    try:
+        data = read(
+            table,
+            entities=side.table,
+            schema=schema.with_columns(columns),
+            time=time,
+            null_entity=source.null_entity,
+        )
+    except SchemaMismatch as error:
+        lines = [f"{side.rows.name}: {line}" for line in error.differences]
+        raise SchemaMismatch(lines, fix=f"give {who} the columns of train") from error
     return replace(data, notes=(*notes, *data.notes))
 
 

@@ -136,6 +136,12 @@ def _say(
     if not first.sum() or not second.sum() or not len(real):
         return f"There is no “{pair[0]}” on one of the sides." if pair else ""
     at = int(np.argmax(np.abs(real - made)))
+    ever = [1 - t[-1] / t.sum() for t in (first, second)]
+    if pair is not None and abs(ever[0] - ever[1]) > abs(real[at] - made[at]):
+        return (
+            f"“{pair[1]}” follows “{pair[0]}” sooner or later in {share(ever[0])} of real cases, "
+            f"in {share(ever[1])} of synthetic ones."
+        )
     wait = grid.edges[at]
     within = f"within {duration(wait, unit)}" if wait > 0 else "at the same time"
     both = f"in {share(real[at])} of real cases, in {share(made[at])} of synthetic ones."

@@ -65,7 +65,7 @@ def task_of(ruler: Ruler) -> Task:
             continue
         classes = _classes(ruler, column)
         if column.static:
-            hidden = tuple(c.name for c in ruler.schema if c.static and c.role in ENTITY_ROLES)
+            hidden = tuple(c.name for c in ruler.schema if c.role in ENTITY_ROLES)
             what = f"predicting {column.name} of an entity from its rows"
             left_out = dict.fromkeys((*hidden, column.name, *_telling(ruler, column)))
             return Task(column.name, "entity", classes, what, tuple(left_out))
