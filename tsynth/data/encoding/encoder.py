@@ -143,7 +143,9 @@ class Encoder:
             fields={c.name: self.encodings[c.name].encode(data) for c in _dynamic(self.schema)},
             statics=self.encode_statics(data, [c.name for c in self.schema.statics]),
             mark=mark.name if mark is not None and mark.name in self.encodings and not mark.static else None,
-            labels=tuple(c.name for c in self.schema.roles("label") if not c.static and c.name in self.encodings),
+            labels=tuple(
+                c.name for c in self.schema.roles("label") if not c.static and c.name in self.encodings
+            ),
             calendar=data.calendar,
             day=self._day(),
             step=self.time_step_,
