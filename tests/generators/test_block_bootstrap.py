@@ -18,6 +18,9 @@ from tsynth.generators.statistical.block_bootstrap import BlockBootstrap
 from tsynth.generators.statistical.blocks import find_season, optimal_length, phase_means
 from tsynth.generators.statistical.forms import choose_form, fill, grid_of, innovations, smoothing, unit_root
 
+# One series is one entity, which is warned of; tests/contract/test_inputs.py tests that.
+pytestmark = pytest.mark.filterwarnings("ignore::tsynth.errors.PrivacyWarning")
+
 
 def panel(series: dict[str, np.ndarray], start: str = "2020-01-01", freq: str = "D") -> Sequences:
     frames = [
