@@ -1,7 +1,7 @@
 """Build the wheel (through the source archive), install it in a fresh environment, and test it there.
 
-First as a user has it, with the core dependencies alone; then with quick tests of the rooms named below, copied away so that the
-source tree is out of reach. Works on every system: `python tools/test_wheel.py [PYTEST ARGUMENT...]`.
+First as a user has it, with the core dependencies alone; then with quick tests of the rooms named below, copied away
+so that the source tree is out of reach. Works on every system: `python tools/test_wheel.py [PYTEST ARGUMENT...]`.
 """
 
 from __future__ import annotations
