@@ -35,6 +35,8 @@ OTHERS = 10
 """Fields of a row that a later one is regressed on."""
 TOLD = 0.95
 """A running total must leave at most this share of a code's variance to be used."""
+AGED = 24
+"""States of an age that a choice may depend on, four to a unit of its logarithm."""
 SLICES = 8
 """Slices of a value that the choice of another field may depend on."""
 _CUTS = ndtri(np.arange(1, SLICES) / SLICES)
@@ -124,6 +126,16 @@ def slices(field: Field, score: NDArray[np.float64]) -> NDArray[np.int32]:
     return state
 
 
+def _parent_states(
+    skeleton: Skeleton, others: list[tuple[Field, NDArray[np.float64]]]
+) -> list[tuple[NDArray[np.int32], int]]:
+    """What a choice may lean on beside the chain, a state a row and the number of states: each field drawn before,
+    then the age, which is how nulls that grow with time keep their pattern.
+    """
+    age = np.minimum(4.0 * skeleton.age, AGED - 1.0).astype(np.int32)
+    return [*((slices(field, score), _states(field)) for field, score in others), (age, AGED)]
+
+
 def _states(field: Field) -> int:
     return field.choices if field.continuous < 0 else field.continuous + SLICES
 
@@ -169,7 +181,9 @@ def learn_field(
     ]
     state: dict[str, Any] = {"tables": tables, "others": len(others), "level": level is not None}
     state["parents"] = [
-        _parent_sums(tables[basis], coarse, before[basis], now[basis], field.choices, others)
+        _parent_sums(
+            tables[basis], coarse, before[basis], now[basis], field.choices, _parent_states(skeleton, others)
+        )
         for basis in range(2)
     ]
     state["rows"] = np.bincount(field.choice, minlength=field.choices)
@@ -202,21 +216,20 @@ def _parent_sums(
     before: NDArray[np.int32],
     now: NDArray[np.int32],
     choices: int,
-    others: list[tuple[Field, NDArray[np.float64]]],
+    parents: list[tuple[NDArray[np.int32], int]],
 ) -> list[NDArray[np.float64]]:
-    """Observed and expected choices (2, states, choices) by the state of each other field of the row.
+    """Observed and expected choices (2, states, choices) by each parent, its states and their number.
 
     Expected is what the chain alone says; a copy is no choice of the row.
     """
-    if not others or choices < 2:
+    if choices < 2:
         return []
     fresh = np.flatnonzero(now < choices)
     chance = _smoothed(table.astype(np.float64))[group[fresh], before[fresh], :choices]
     chance /= np.maximum(chance.sum(axis=1, keepdims=True), 1e-300)
     out = []
-    for other, score in others:
-        state = slices(other, score)[fresh]
-        size = _states(other)
+    for states, size in parents:
+        state = states[fresh]
         spread = csr_array((np.ones(len(fresh)), (state, np.arange(len(fresh)))), shape=(size, len(fresh)))
         seen = np.bincount(state.astype(np.int64) * choices + now[fresh], minlength=size * choices)
         out.append(np.stack([seen.reshape(size, choices).astype(np.float64), spread @ chance]))
@@ -266,7 +279,7 @@ class FieldModel:
         group = np.minimum(code, len(self.beta) - 1)
         other = np.column_stack([skeleton.age] + [s for _, s in others[:OTHERS]])
         if self.parent >= 0:
-            parent = slices(*others[self.parent])
+            parent = _parent_states(skeleton, others)[self.parent][0]
         else:
             parent = np.full(len(skeleton.code), -1, np.int32)
         none = np.empty(0)
