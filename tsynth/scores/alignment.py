@@ -9,12 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tsynth.data import constraints
+from tsynth.data.constraints.totals import Running
 from tsynth.data.schema import Column, Schema
 from tsynth.data.sequences import Note, Sequences
 from tsynth.errors import SchemaMismatch
 from tsynth.scores.ruler import BLOCKS
 
-__all__ = ["aligned", "blocks"]
+__all__ = ["aligned", "blocks", "in_rule_order"]
 
 
 def aligned(train: Sequences, others: dict[str, Sequences]) -> tuple[Sequences, dict[str, Sequences]]:
@@ -35,6 +37,32 @@ def aligned(train: Sequences, others: dict[str, Sequences]) -> tuple[Sequences, 
     columns = [_widened(c, [d.schema[c.name] for d in others.values() if c.name in d.schema]) for c in schema]
     schema = schema.with_columns(columns)
     return _under(train, schema), {who: _under(data, schema) for who, data in others.items()}
+
+
+def in_rule_order(train: Sequences, others: dict[str, Sequences]) -> tuple[Sequences, dict[str, Sequences]]:
+    """Rows of one time on all sides in the order in which a rule of train adds up.
+
+    A file lists them by chance or by an id that means nothing; a generator keeps the order that a rule needs. The
+    rules are those of train's schema; where nobody has looked for them and there are rows of one time, they are
+    looked for here and stated in the schema that comes back.
+    """
+    stated = train.schema.constraints
+    if stated is None:
+        if not _ties(train):
+            return train, others
+        if "scores: rules" not in train._cache:
+            train._cache["scores: rules"] = tuple(rule.to_dict() for rule in constraints.find(train))
+        stated = train._cache["scores: rules"]
+    ordering = [rule for each in stated if isinstance(rule := constraints.from_dict(each), Running)]
+    sides = {"train": train.with_schema(train.schema.replace(constraints=stated)), **others}
+    for rule in ordering:
+        sides = {who: rule.ordered(data) for who, data in sides.items()}
+    return sides.pop("train"), sides
+
+
+def _ties(data: Sequences) -> bool:
+    inside = data.entity_of_row[1:] == data.entity_of_row[:-1]
+    return bool((inside & (np.diff(data.time) == 0)).any())
 
 
 def _differences(schema: Schema, data: Sequences) -> list[str]:

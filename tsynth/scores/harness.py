@@ -13,7 +13,7 @@ from tsynth import registry
 from tsynth.data.sequences import Note, Sequences
 from tsynth.data.streams import Streams
 from tsynth.errors import DataError, UsageError
-from tsynth.scores.alignment import aligned, blocks
+from tsynth.scores.alignment import aligned, blocks, in_rule_order
 from tsynth.scores.base import CannotSay, Detail, Result, Score
 from tsynth.scores.report import Report
 from tsynth.scores.ruler import OTHER_TIME
@@ -99,6 +99,7 @@ def evaluate(
     for who, data in {"train": train, **others}.items():
         if not data.n_rows:
             raise DataError(f"{who} has no rows", fix="hand in rows on every side")
+    train, others = in_rule_order(train, others)
     meta: dict[str, Any] = {
         "seed": seed,
         "reweightings": REWEIGHTINGS,

@@ -50,6 +50,7 @@ def _describes_itself(kind: type[Score], name: str) -> None:
     assert kind.__doc__, "a score has a docstring"
 
 
+@cache
 def _halves(example: str) -> tuple[Sequences, Sequences, Sequences]:
     data = EXAMPLES[example](entities=90)
     third = np.arange(data.n_entities) % 3

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tsynth.data.sequences import Sequences
     from tsynth.data.streams import Streams
 
-__all__ = ["Counter", "Totals", "find_totals"]
+__all__ = ["Counter", "Running", "Totals", "find_totals"]
 
 TRIES = 4096
 WIDEST = 64
@@ -30,7 +30,7 @@ EXACT = 2**53
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Running(Constraint):
+class Running(Constraint):
     """What totals and counters share: ``columns[0]`` runs on by a change that the row tells."""
 
     name: ClassVar[str] = "totals"
@@ -136,7 +136,7 @@ class _Running(Constraint):
 
 @register
 @dataclass(frozen=True, kw_only=True)
-class Totals(_Running):
+class Totals(Running):
     """A balance: what it was in the row before, plus the row's amount with the sign of its code.
 
     `remove` puts rows of one time in the order in which they add up (a search with backtracking) and drops the
@@ -199,7 +199,7 @@ class Totals(_Running):
 
 @register
 @dataclass(frozen=True, kw_only=True)
-class Counter(_Running):
+class Counter(Running):
     """A column that goes up (or down) by the same step in every row of an entity: a visit number, a running count.
 
     Parameters
