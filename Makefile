@@ -11,10 +11,11 @@ WORKERS ?= 2
 # One process a core is enough: without this each test worker would start a thread pool of its own on every core.
 test quick test-pandas2 wheel: export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install demo test quick lint format types contracts docs examples wheel test-pandas2 check constraints clean
+.PHONY: help install neural demo test quick lint format types contracts docs examples wheel test-pandas2 check constraints clean
 
 help:
 	@echo "make install     the environment in .venv"
+	@echo "make neural      torch too (the extra neural)"
 	@echo "make demo        the main job on simulated data, in under a minute"
 	@echo "make test        the whole suite        make quick      without the slow tests"
 	@echo "make check       lint, types, contracts, docs, examples, wheel, both test runs"
@@ -34,6 +35,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+# The extra `neural`: without it the tests that train networks are skipped.
+neural: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[neural]'
 
 quick: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
