@@ -42,3 +42,9 @@ def test_a_model_holds_no_single_extreme():
     assert fitted.schema_["amount"].bounds[1] < amounts.max()
     assert fitted.sample(50, seed=1).numeric("amount").max() <= fitted.schema_["amount"].bounds[1]
     assert str(amounts.max()) not in str(fitted.schema_.to_dict())
+
+
+def test_few_unlike_series_keep_their_levels():
+    levels = np.repeat(10.0 ** np.arange(23), 30)
+    series = {"id": np.repeat(np.arange(23) + 10**6, 30), "time": np.tile(np.arange(30.0), 23), "x": levels}
+    assert tsynth.read(pa.table(series), entity="id", time="time").schema["x"].bounds == (1.0, 10.0**22)

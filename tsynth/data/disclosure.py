@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ALONE", "guarded"]
 
+MANY = 50
+"""Entities from which on one hides among the others; also where splits go by entity."""
 SPANS = ("entity", "time", "followup", "start", "stop")
 """Roles whose bounds stay as they were found."""
 ALONE = "the source is one entity, so nobody hides it: what is made tells of it alone"
@@ -25,8 +27,11 @@ def guarded(data: Sequences) -> Sequences:
     """`data`, whose bounds were inferred, under bounds that as many entities as `threshold` asks reach or pass.
 
     The largest amount of a table belongs to one entity, and a schema goes into models and manifests. Bounds of
-    time and of what ends it stay: they are the span of the source, which a release states anyway.
+    time and of what ends it stay: they are the span of the source, which a release states anyway. Below `MANY`
+    entities every one is known by its level (an index, a shop), and bounds of the others would cut it off.
     """
+    if data.n_entities < MANY:
+        return data.with_notes(Note("one_entity", ALONE)) if data.n_entities == 1 else data
     count = threshold(data.n_entities)
     columns = []
     for column in data.schema:
@@ -43,8 +48,7 @@ def guarded(data: Sequences) -> Sequences:
         if inner[0] <= inner[1]:  # NaN where so few entities have a value that the column's own bounds stay
             low, high = max(low, inner[0]), min(high, inner[1])
         columns.append(replace(column, bounds=(low, high)))
-    safe = data.with_schema(data.schema.with_columns(columns))
-    return safe.with_notes(Note("one_entity", ALONE)) if data.n_entities == 1 else safe
+    return data.with_schema(data.schema.with_columns(columns))
 
 
 def _reached(values: NDArray[np.float64], owner: NDArray[np.int64], entities: int, count: int) -> float:
