@@ -29,6 +29,8 @@ COMMON = 0.05
 """Share of the real side from which a level is named, so that no rare one is."""
 SEEN = 0.03
 """Difference between shares from which a feature alone is worth a sentence."""
+SHIFTED = 0.1
+"""Difference between middles, in quartile ranges, from which the middles themselves are told."""
 
 
 @dataclass
@@ -133,12 +135,14 @@ def _apart(sides: tuple[Features, Features], name: str, thing: str) -> str:
         if apart[at] < SEEN:
             return ""
         return f"{name} is {names[at]} {_both(shares[0][at], shares[1][at], thing)}"
-    middle = [sides[0].say(name, float(np.median(side))) for side in (real, made)]
+    medians = [float(np.median(side)) for side in (real, made)]
+    middle = [sides[0].say(name, m) for m in medians]
+    spread = float(np.subtract(*np.quantile(real, (0.75, 0.25))))
     edges = np.unique(np.quantile(real, np.linspace(0.05, 0.95, 19)))
     below = [np.searchsorted(np.sort(side), edges, side="right") / len(side) for side in (real, made)]
     at = int(np.argmax(np.abs(below[0] - below[1])))
     widest = float(abs(below[0][at] - below[1][at]))
-    if middle[0] != middle[1] and widest >= SEEN:
+    if middle[0] != middle[1] and abs(medians[0] - medians[1]) >= SHIFTED * spread and widest >= SEEN:
         return f"The middle of {name} is {middle[0]} in real, {middle[1]} in synthetic {thing}."
     if widest < SEEN:
         return ""
