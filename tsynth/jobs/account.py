@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Facts", "command", "constraint_rows", "context", "manifest"]
 
-NOTE = "All rows are synthetic: drawn from a model that learned from the source. None was taken from it."
+NOTE = (
+    "All rows are synthetic: drawn by a generator that learned from the source. Some may equal real ones, by chance or"
+    " because the generator copies blocks; the report counts them."
+)
 UNSUITABLE = (
     "Decisions about a single person, account or device: no synthetic entity stands for a real one.",
     "Proof that something rare does or does not happen: what the source holds seldom, a model knows badly.",

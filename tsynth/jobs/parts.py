@@ -26,7 +26,7 @@ __all__ = ["SYNTHETIC", "Part", "as_written", "make", "plan", "read_conditions",
 SYNTHETIC = {
     "synthetic": "true",
     "made_by": f"tsynth {__version__}",
-    "note": "Every row of this file is synthetic: drawn from a model, none taken from real data.",
+    "note": "Every row of this file is synthetic: made by a generator that learned from real data.",
 }
 """Metadata of every Parquet file of a release."""
 
