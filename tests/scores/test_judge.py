@@ -14,8 +14,8 @@ from tsynth import nets
 from tsynth.data.streams import Streams
 from tsynth.scores.alignment import blocks
 from tsynth.scores.base import CannotSay
+from tsynth.scores.discrimination.sequence_judge import SequenceJudge
 from tsynth.scores.harness import evaluate
-from tsynth.scores.judge import SequenceJudge
 from tsynth.scores.ruler import ruler
 from tsynth.scores.stretches import folds, numbers, stretches
 

@@ -10,13 +10,13 @@ from tsynth.data.schema import Column, Schema
 from tsynth.data.sequences import Sequences
 from tsynth.scores import words
 from tsynth.scores.base import Detail, Result
-from tsynth.scores.classifier import _apart
+from tsynth.scores.discrimination.classifier import _apart
 from tsynth.scores.parts import CELL
 from tsynth.scores.pictures import bars, histogram
 from tsynth.scores.report import Report
 from tsynth.scores.ruler import Ruler
 from tsynth.scores.summaries import Features
-from tsynth.scores.utility import task_of
+from tsynth.scores.utility.training import task_of
 from tsynth.scores.verdicts import against_floor, answers
 
 

@@ -10,9 +10,9 @@ from scipy.special import ndtri
 
 from tsynth.data.sequences import Sequences
 from tsynth.scores.base import CannotSay
-from tsynth.scores.gaps import between
 from tsynth.scores.ruler import Ruler
 from tsynth.scores.summaries import row_features
+from tsynth.scores.times import between
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

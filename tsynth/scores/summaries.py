@@ -14,9 +14,8 @@ import numpy as np
 
 from tsynth.data.schema import Column, Schema
 from tsynth.data.sequences import Sequences
-from tsynth.scores.calendar import PROFILES, Days
-from tsynth.scores.gaps import between
 from tsynth.scores.ruler import Ruler
+from tsynth.scores.times import PROFILES, Days, between
 from tsynth.scores.words import date, duration, number, share, time_unit
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from tsynth.data.sequences import Sequences
 from tsynth.scores.parts import CELL, Part, PartsScore, Prepared
 from tsynth.scores.pictures import histogram
 from tsynth.scores.ruler import Grid, Ruler
+from tsynth.scores.times import between
 from tsynth.scores.weights import Counts
 from tsynth.scores.words import duration, share, time_unit
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from tsynth.data.streams import Streams
 
-__all__ = ["Gaps", "between"]
+__all__ = ["Gaps"]
 
 CODES = 6
 
@@ -91,14 +92,6 @@ class Gaps(PartsScore):
             return {}
         unit = time_unit(prepared.ruler.schema)
         return {**shown, "log": True, "unit": unit, "zero": {"real": zero[0], "synthetic": zero[1]}}
-
-
-def between(data: Sequences) -> NDArray[np.float64]:
-    """Time from the row before, (R,); NaN in the first row of an entity."""
-    out = np.full(data.n_rows, np.nan)
-    out[1:] = np.diff(data.time)
-    out[data.offsets[:-1][data.lengths > 0]] = np.nan
-    return out
 
 
 def _until(data: Sequences, wanted: NDArray[np.bool_]) -> NDArray[np.float64]:

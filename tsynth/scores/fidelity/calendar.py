@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from tsynth.data.sequences import Sequences
 from tsynth.scores.parts import CELL, Part, PartsScore, Prepared
 from tsynth.scores.pictures import bars, histogram
 from tsynth.scores.ruler import Grid, Ruler
+from tsynth.scores.times import PROFILES, Days
 from tsynth.scores.weights import Counts, total_variation
 from tsynth.scores.words import date, share
 
@@ -21,45 +21,9 @@ if TYPE_CHECKING:
 
     from tsynth.data.streams import Streams
 
-__all__ = ["PROFILES", "Calendar", "Days"]
+__all__ = ["Calendar"]
 
 CODES, SHOWN = 6, 12
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-          "December")  # fmt: skip
-PROFILES: dict[str, tuple[str, ...]] = {
-    "weekday": WEEKDAYS,
-    "day of month": tuple(str(day) for day in range(1, 32)),
-    "days to month end": ("last day", "1", "2", "3", "4 or more"),
-    "hour": tuple(f"{hour:02d}" for hour in range(24)),
-    "month": MONTHS,
-}
-
-
-@dataclass
-class Days:
-    """Calendar parts of each row, as places in `PROFILES`; rows without a time are -1."""
-
-    profiles: dict[str, NDArray[np.int64]]
-
-    @classmethod
-    def of(cls, data: Sequences) -> Days:
-        """The calendar parts of these rows."""
-        known = np.isfinite(data.time)
-        seconds = np.where(known, data.time, 0) * (TICKS.get(data.schema.time_unit, TICKS["d"]) / TICKS["s"])
-        stamps = np.round(seconds).astype("datetime64[s]")
-        day = stamps.astype("datetime64[D]")
-        month = stamps.astype("datetime64[M]")
-        dom = (day - month.astype("datetime64[D]")).astype(np.int64)
-        last = ((month + 1).astype("datetime64[D]") - day).astype(np.int64) - 1
-        parts = {
-            "weekday": (day.astype(np.int64) + 3) % 7,
-            "day of month": dom,
-            "days to month end": np.minimum(last, 4),
-            "hour": (stamps - day).astype(np.int64) // 3600,
-            "month": month.astype(np.int64) % 12,
-        }
-        return cls({name: np.where(known, part, -1) for name, part in parts.items()})
 
 
 class Calendar(PartsScore):
@@ -171,14 +135,15 @@ def _say(
     real, made = a / a.sum(), b / b.sum()
     apart = np.where((entities >= CELL) | (real == 0), np.abs(real - made), -1)
     at = int(np.argmax(apart))
+    weekdays, months = PROFILES["weekday"], PROFILES["month"]
     when = {
-        "weekday": f"on a {WEEKDAYS[at % 7]}",
+        "weekday": f"on a {weekdays[at % 7]}",
         "day of month": f"on day {at + 1} of the month",
         "days to month end": ("on the last day of the month", "one day before the month ends",
                               "2 days before the month ends", "3 days before the month ends",
                               "4 days or more before the month ends")[min(at, 4)],
         "hour": f"between {at:02d}:00 and {at + 1:02d}:00",
-        "month": f"in {MONTHS[at % 12]}",
+        "month": f"in {months[at % 12]}",
     }[name]  # fmt: skip
     what = "rows" if code is None else f"“{code}” rows"
     return f"{share(real[at])} of real {what} fall {when}, {share(made[at])} of synthetic ones."

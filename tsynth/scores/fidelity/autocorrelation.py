@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsynth.data.sequences import Sequences
-from tsynth.scores.gaps import between
 from tsynth.scores.parts import Part, PartsScore, Prepared
 from tsynth.scores.ruler import Grid, Ruler
+from tsynth.scores.times import between
 from tsynth.scores.weights import Counts
 from tsynth.scores.words import number, share
 

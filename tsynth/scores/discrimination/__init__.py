@@ -1,0 +1,1 @@
+"""Can a model tell it from real data, and by what."""

@@ -1,0 +1,1 @@
+"""Is it like real data: columns, pairs, times and what follows what."""

@@ -1,0 +1,1 @@
+"""Does it give away who was in the training data: copies, nearness, attacks."""

@@ -1,0 +1,1 @@
+"""Does it keep what real data never break."""

@@ -1,0 +1,1 @@
+"""Do models trained on it work on real data."""
