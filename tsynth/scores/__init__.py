@@ -16,6 +16,22 @@ Rules for all curves
 * Bars are ``{"levels": [k texts], "real": [k shares], "synthetic": [k shares]}``; the last may be "other".
 * An empty curve ``{}`` means that there is nothing to show.
 
+Pictures of any score
+---------------------
+A curve may hold ``"pictures"``, a list that the pages draw behind the score whatever the score is, so that a new
+score (a plug-in's, too) needs no code in `tsynth.reports`. Each is one of:
+
+* ``{"kind": "lines", "title", "x": [k], "real": [k] or None, "synthetic": [k], "x_label", "y_label"}``, with the
+  optional keys ``"dates": true``, ``"log_x": true``, ``"step": true`` (a staircase, such as a survival curve) and
+  ``"shares": true`` (the y axis runs from 0 to 1);
+* ``{"kind": "histogram", "title", "edges", "real", "synthetic"}`` with ``"log"``, ``"unit"``, as above;
+* ``{"kind": "bars", "title", "levels", "real", "synthetic"}``, as above, with ``"shares": false`` where they are no
+  shares;
+* ``{"kind": "ranking", "title", "names": [k], "values": [k], "label"}``: one bar a name;
+* ``{"kind": "table", "title", "columns": [names], "rows": [[texts or numbers]]}``.
+
+``"caption"`` may stand on each. The rules for all curves hold for them.
+
 Curves by score
 ---------------
 marginals

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -13,13 +14,34 @@ if TYPE_CHECKING:
 
     from tsynth.data.streams import Streams
 
-__all__ = ["CannotSay", "Detail", "Group", "Result", "Score"]
+__all__ = ["CannotSay", "Detail", "DoesNotApply", "Group", "Result", "Score", "Weights"]
 
-Group = Literal["fidelity", "structure", "utility", "privacy"]
+Group = Literal["fidelity", "structure", "utility", "privacy", "fairness"]
 
 
 class CannotSay(Exception):
-    """Raised in `Score.prepare` where such data have no answer; the text is the reason, a clause."""
+    """Raised in `Score.cannot` or `Score.prepare` where such data have no answer; the text is the reason, a clause."""
+
+
+class DoesNotApply(CannotSay):
+    """The question makes no sense of such data, whatever rows one had: survival where nothing ends, say."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Bootstrap weights of the entities that one halving compares, (B, entities) each.
+
+    Parameters
+    ----------
+    reference, synthetic, control : float64 arrays
+    train : callable
+        ``train(entities) -> (B, len(entities))``, weights of the training entities at these places.
+    """
+
+    reference: NDArray[np.float64]
+    synthetic: NDArray[np.float64]
+    control: NDArray[np.float64]
+    train: Callable[[NDArray[np.int64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -52,9 +74,9 @@ class Result:
     ----------
     name, title, question, group : str
         The score's registry name, its heading, the question it answers, and under which question it is shown.
-    status : {"ok", "cannot say"}
+    status : {"ok", "cannot say", "does not apply"}
     reason : str
-        Why it cannot say.
+        Why it cannot say, or does not apply.
     value : float, optional
         Gap of the synthetic rows to the reference half of the holdout.
     floor : float, optional
@@ -79,7 +101,7 @@ class Result:
     title: str
     question: str
     group: Group
-    status: Literal["ok", "cannot say"] = "ok"
+    status: Literal["ok", "cannot say", "does not apply"] = "ok"
     reason: str = ""
     value: float | None = None
     floor: float | None = None
@@ -118,7 +140,13 @@ class Score:
     cannot_see: ClassVar[tuple[str, ...]] = ()
 
     def cannot(self, train: Sequences, reference: Sequences | None, candidate: Sequences) -> str | None:
-        """Why this score has nothing to say about such data, in a clause; None where it has."""
+        """Why this score has nothing to say about such data, in a clause; None where it has.
+
+        Raises
+        ------
+        DoesNotApply
+            The question makes no sense of such data.
+        """
         return None
 
     def prepare(self, train: Sequences, reference: Sequences, candidate: Sequences, streams: Streams) -> Any:
@@ -151,6 +179,14 @@ class Score:
 
         pairs = zip(reference_weights, candidate_weights, strict=True)
         return np.array([self.value(prepared, reference, candidate) for reference, candidate in pairs])
+
+    def differences(self, synthetic: Any, control: Any, weights: Weights) -> NDArray[np.float64]:
+        """Value - floor under many weights, (B,): what the interval is made of.
+
+        A score that samples train (an attack on its entities) weighs those too.
+        """
+        value = self.values(synthetic, weights.reference, weights.synthetic)
+        return value - self.values(control, weights.reference, weights.control)
 
     def details(self, prepared: Any) -> list[Detail]:
         """Parts of the gap, worst first, with sentences; their floors are filled in by the harness by label."""

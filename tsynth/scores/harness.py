@@ -14,7 +14,7 @@ from tsynth.data.sequences import Note, Sequences
 from tsynth.data.streams import Streams
 from tsynth.errors import DataError, UsageError
 from tsynth.scores.alignment import aligned, blocks, in_rule_order
-from tsynth.scores.base import CannotSay, Detail, Result, Score
+from tsynth.scores.base import CannotSay, Detail, DoesNotApply, Result, Score, Weights
 from tsynth.scores.report import Report
 from tsynth.scores.ruler import OTHER_TIME
 from tsynth.scores.verdicts import answers
@@ -46,6 +46,19 @@ class _Halving:
     synthetic: NDArray[np.int64]
     control: NDArray[np.int64] | None = None
     train: NDArray[np.int64] | None = None
+    kept: Weights | None = None
+
+    def weights(self, seed: int) -> Weights:
+        """Bootstrap weights of what is compared, drawn once for all scores."""
+        if self.kept is None:
+            control = np.empty(0, np.int64) if self.control is None else self.control
+            self.kept = Weights(
+                _weights("holdout", self.reference, seed),
+                _weights("synthetic", self.synthetic, seed),
+                _weights("holdout", control, seed),
+                lambda entities: _weights("train", entities, seed),
+            )
+        return self.kept
 
 
 def evaluate(
@@ -241,6 +254,10 @@ def _ask(
         halvings = halvings[:DEAR_HALVINGS]
     try:
         asked = [_Answers(score, train, others, halving, seed) for halving in halvings]
+    except DoesNotApply as reason:
+        return replace(
+            blank, status="does not apply", reason=str(reason), verdict=f"Does not apply: {reason}."
+        )
     except CannotSay as reason:
         return _silent(blank, str(reason))
     if not all(np.isfinite(a.value) for a in asked):
@@ -248,7 +265,7 @@ def _ask(
     value, floor, copied = (_mean([getattr(a, key) for a in asked]) for key in ("value", "floor", "copied"))
     interval, by = None, ""
     if value is not None and floor is not None and score.interval_by != "none":
-        interval, by = _interval(score, asked, others, seed, value - floor)
+        interval, by = _interval(score, asked, seed, value - floor)
     result = replace(
         blank,
         value=_shown(value),
@@ -309,19 +326,14 @@ class _Answers:
         floors = {} if self.control is None else {d.label: d.value for d in self.score.details(self.control)}
         return [replace(d, floor=floors.get(d.label, d.floor)) for d in self.score.details(self.synthetic)]
 
-    def differences(
-        self, holdout: NDArray[np.float64], synthetic: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Value - floor under weights of all entities of a side, (B, entities) each."""
-        reference = holdout[:, self.halving.reference]
-        value = self.score.values(self.synthetic, reference, synthetic[:, self.halving.synthetic])
-        return value - self.score.values(self.control, reference, holdout[:, self.halving.control])
+    def differences(self, seed: int) -> NDArray[np.float64]:
+        """Value - floor under bootstrap weights of the entities, (B,)."""
+        return self.score.differences(self.synthetic, self.control, self.halving.weights(seed))
 
 
 def _interval(
     score: Score,
     asked: list[_Answers],
-    others: dict[str, Sequences],
     seed: int,
     excess: float,
 ) -> tuple[tuple[float, float] | None, str]:
@@ -330,13 +342,13 @@ def _interval(
             return None, ""
         spread = 2 * float(np.std([a.value - (a.floor or 0) for a in asked], ddof=1))
         return (excess - spread, excess + spread), f"twice the spread over {len(asked)} halvings"
-    weights = [_weights(others["holdout"], "holdout", seed), _weights(others["synthetic"], "synthetic", seed)]
-    draws = np.mean([a.differences(*weights) for a in asked], axis=0)
+    draws = np.mean([a.differences(seed) for a in asked], axis=0)
     around = draws - draws.mean()
     low, high = np.quantile(around, [0.025, 0.975])
     return (float(excess + low), float(excess + high)), f"entity bootstrap, {REWEIGHTINGS} reweightings"
 
 
-def _weights(data: Sequences, who: str, seed: int) -> NDArray[np.float64]:
-    drawn = Streams(seed, ("bootstrap", who), range(data.n_entities)).poisson(1.0, REWEIGHTINGS)
+def _weights(who: str, entities: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
+    """Poisson weights of entities of a side, (B, entities): an entity has the same ones in every halving."""
+    drawn = Streams(seed, ("bootstrap", who), entities).poisson(1.0, REWEIGHTINGS)
     return np.ascontiguousarray(drawn.T, dtype=np.float64)
