@@ -13,7 +13,7 @@ from tsynth.data.sequences import Sequences
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PROFILES", "Days", "between"]
+__all__ = ["PROFILES", "Days", "between", "irregular"]
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -59,3 +59,15 @@ def between(data: Sequences) -> NDArray[np.float64]:
     out[1:] = np.diff(data.time)
     out[data.offsets[:-1][data.lengths > 0]] = np.nan
     return out
+
+
+def irregular(data: Sequences) -> bool:
+    """Whether rows come at uneven times: a clock that ticks evenly, months included, says nothing by its gaps."""
+    if data.schema.time is None:
+        return False
+    gaps = between(data)
+    gaps = gaps[np.isfinite(gaps)]
+    if not len(gaps):
+        return False
+    middle = np.median(gaps)
+    return bool(np.mean(np.abs(gaps - middle) <= 0.1 * np.abs(middle)) < 0.99)
