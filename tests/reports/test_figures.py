@@ -198,5 +198,5 @@ def test_a_long_sequence_stays_small():
         Column("v"),
         Column("m", "category", "mark", levels=("a", "b")),
     ]
-    drawn, _ = timelines(sequences([count], columns, rows))
+    drawn, *_ = timelines(sequences([count], columns, rows))
     assert len(drawn[0].svg.encode()) < 60_000

@@ -7,6 +7,8 @@ from typing import Any
 
 from tsynth.reports import sections
 from tsynth.reports.context import Context
+from tsynth.reports.gate import gate
+from tsynth.reports.making import made
 from tsynth.reports.page import environment
 from tsynth.reports.words import clean, number
 from tsynth.scores.report import Report
@@ -46,8 +48,13 @@ def render_card(report: Report, context: Context) -> str:
                 "verdict": r.verdict or r.reason,
             }
             for r in report.values()
+            if r.status != "does not apply"
         ],
-        made=sections.made(context),
+        unasked=[
+            {"title": r.title, "reason": r.reason} for r in report.values() if r.status == "does not apply"
+        ],
+        gate=gate(report),
+        made=made(context),
         command=_Ready(" ".join(clean(context.run.get("command")).split())),
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"

@@ -103,9 +103,24 @@ def _sorted(curve: Mapping[str, Any], log: bool | None, names: tuple[str, str]) 
 
 
 def profile(
-    key: str, label: str, levels: Sequence[Any], real: Sequence[Any], synthetic: Sequence[Any]
+    key: str,
+    label: str,
+    levels: Sequence[Any],
+    real: Sequence[Any],
+    synthetic: Sequence[Any],
+    shares: bool = True,
 ) -> str:
-    """Shares over an ordered, short scale, such as weekday: columns for real, dots on a line for synthetic."""
+    """Shares over an ordered, short scale, such as weekday: columns for real, dots on a line for synthetic.
+
+    Parameters
+    ----------
+    key, label : str
+        As for `draw`.
+    levels, real, synthetic : sequence
+        Same length.
+    shares : bool
+        The y axis is labelled in percent.
+    """
     broad, thin = numbers(real), numbers(synthetic)
 
     def paint(drawing: Drawing) -> None:
@@ -117,7 +132,7 @@ def profile(
         axes.set_xlim(-0.6, len(levels) - 0.4)
         step = _every([ems(clean(level)) for level in levels], 22.5 / max(len(levels), 1))
         axes.set_xticks(place[::step], [drawing.name(levels[i], 7) for i in place[::step]])
-        _heights(axes, float(np.nanmax(np.concatenate([broad, thin, [1e-6]]))))
+        _heights(axes, float(np.nanmax(np.concatenate([broad, thin, [1e-6]]))), shares)
 
     return draw(key, WIDTH, HEIGHT, label, paint)
 
@@ -125,6 +140,7 @@ def profile(
 def curves(
     key: str, label: str, x: Sequence[Any], real: Sequence[Any], synthetic: Sequence[Any], *,
     dates: bool = False, signed: bool = False, shares: bool = False, diagonal: bool = False,
+    log_x: bool = False, step: bool = False, top: float | None = None,
 ) -> str:  # fmt: skip
     """Two lines over x: a broad grey one for real, a thin blue one for synthetic.
 
@@ -142,16 +158,23 @@ def curves(
         The y axis is labelled in percent.
     diagonal : bool
         A line from corner to corner: what guessing gives.
+    log_x, step : bool
+        The x axis is stretched; lines are staircases that keep each value up to the next place.
+    top : float, optional
+        Where the y axis ends, in place of the largest value.
     """
-    scale = times([str(v) for v in x]) if dates else linear(numbers(x))
+    scale = times([str(v) for v in x]) if dates else stretched(numbers(x)) if log_x else linear(numbers(x))
     broad, thin = numbers(real), numbers(synthetic)
 
     def paint(drawing: Drawing) -> None:
         axes = drawing.axes(36, 8, 10, 22)
         if diagonal:
             axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, dashes=(4, 3))
+        stair: dict[str, Any] = dict(drawstyle="steps-post") if step else {}
         if broad.size:
-            axes.plot(scale.places, broad, color=REAL, alpha=0.45, linewidth=4.5, solid_capstyle="round")
+            axes.plot(
+                scale.places, broad, color=REAL, alpha=0.45, linewidth=4.5, solid_capstyle="round", **stair
+            )
             known = np.isfinite(np.concatenate([[np.nan], broad, [np.nan]]))
             alone = known[1:-1] & ~known[:-2] & ~known[2:]
             axes.plot(
@@ -163,8 +186,8 @@ def curves(
                 markersize=5,
                 markeredgewidth=0,
             )
-        marker: dict[str, Any] = dict(marker="o", markersize=3) if len(thin) <= 24 else {}
-        axes.plot(scale.places, thin, **_THIN, **marker)
+        marker: dict[str, Any] = dict(marker="o", markersize=3) if len(thin) <= 24 and not step else {}
+        axes.plot(scale.places, thin, **_THIN, **marker, **stair)
         values = np.concatenate([broad, thin])
         values = values[np.isfinite(values)]
         if signed:
@@ -173,7 +196,7 @@ def curves(
             axes.axhline(0, color=MUTED, linewidth=0.6)
             _numbers_left(axes)
         elif shares:
-            _heights(axes, float(values.max()) if values.size else 1.0)
+            _heights(axes, top or (float(values.max()) if values.size and values.max() > 0 else 1.0))
         else:
             _numbers_left(axes)
         scale.label(axes)
@@ -266,10 +289,12 @@ def _stems(
     axes.plot(at, synthetic * reach, "o", color=SYNTHETIC, markersize=4.5)
 
 
-def _heights(axes: Axes, top: float) -> None:
+def _heights(axes: Axes, top: float, shares: bool = True) -> None:
     scale = linear(np.array([0.0, top]), 4)
     axes.set_ylim(0, 1.06 * top)
-    axes.set_yticks([at for at, _ in scale.ticks], [share(at) for at, _ in scale.ticks])
+    axes.set_yticks(
+        [at for at, _ in scale.ticks], [share(at) if shares else text for at, text in scale.ticks]
+    )
     axes.grid(axis="y")
     axes.spines["left"].set_visible(False)
 

@@ -7,31 +7,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tsynth.reports import figures, rows
+from tsynth.reports.panel import Panel
+from tsynth.reports.pictures import pictures
 from tsynth.reports.scales import numbers
 from tsynth.reports.words import UNITS, clean, number, share, shorten
-from tsynth.scores.base import Result
 from tsynth.scores.report import Report
 
-__all__ = ["COLUMNS", "Look", "Panel", "look", "panels"]
+__all__ = ["COLUMNS", "SURVIVAL", "Look", "is_staircase", "look", "memory"]
 
 COLUMNS = 24
 """Most panels of columns; the worst come first and the rest is a table."""
 
+SURVIVAL = "survival_curve"
+"""The score whose staircases are shown here."""
 _LONG = (
     "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April June July August "
     "September October November December"
 ).split()
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One picture with its heading and what it does not show."""
-
-    title: str
-    svg: str
-    note: str = ""
-    caption: str = ""
-    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +36,7 @@ class Look:
     codes: list[Panel] = field(default_factory=list)
     transitions: Panel | None = None
     missing: list[Panel] = field(default_factory=list)
+    survival: list[Panel] = field(default_factory=list)
 
 
 def look(report: Report) -> Look:
@@ -60,7 +53,7 @@ def look(report: Report) -> Look:
         for i, p in enumerate(list(calendar.get("codes", ()))[:4]):
             codes.append(_profile(f"code-{i}", clean(p["code"]), p, note=clean(p["name"])))
     times += _gaps(curves.get("gaps", {})) + _lengths(curves.get("lengths", {}))
-    times += _autocorrelation(curves.get("autocorrelation", {}), 5)
+    times += memory(curves.get("autocorrelation", {}), 5)
     return Look(
         columns=[_column(i, c, floors) for i, c in enumerate(columns[:COLUMNS])],
         rest=[_rest(c, floors) for c in columns[COLUMNS:]],
@@ -68,23 +61,13 @@ def look(report: Report) -> Look:
         codes=codes,
         transitions=_transitions(curves.get("transitions", {})),
         missing=[_missing(i, m) for i, m in enumerate(list(marginals.get("missing", ()))[:8])],
+        survival=_survival(curves.get(SURVIVAL, {})),
     )
 
 
-def panels(result: Result) -> list[Panel]:
-    """Pictures behind one score that the look has not shown already."""
-    curve = result.curve
-    if not curve or result.status != "ok":
-        return []
-    if result.name == "pairs":
-        return _pairs(curve)
-    if result.name == "autocorrelation":
-        return _autocorrelation(curve, 12, first=5)
-    if "roc" in curve:
-        return _classifier(result.name, curve)
-    if "distances" in curve:
-        return _nearest(curve)
-    return []
+def is_staircase(picture: Any) -> bool:
+    """Whether a picture of a score is a survival curve."""
+    return isinstance(picture, Mapping) and picture.get("kind") == "lines" and bool(picture.get("step"))
 
 
 # -- columns
@@ -186,7 +169,8 @@ _WHAT = {
 }
 
 
-def _autocorrelation(curve: Mapping[str, Any], most: int, first: int = 0) -> list[Panel]:
+def memory(curve: Mapping[str, Any], most: int, first: int = 0) -> list[Panel]:
+    """Autocorrelations, those furthest apart first."""
     lags, drawn = curve.get("lags", ()), []
 
     def apart(column: Mapping[str, Any]) -> float:
@@ -251,6 +235,13 @@ def _missing(i: int, curve: Mapping[str, Any]) -> Panel:
     return Panel(shorten(curve["name"], 30), svg, "share empty", along)
 
 
+def _survival(curve: Mapping[str, Any]) -> list[Panel]:
+    wanted = curve.get("pictures")
+    return pictures("survival", [p for p in wanted if is_staircase(p)] if isinstance(wanted, list) else None)[
+        0
+    ]
+
+
 # -- matrices
 
 
@@ -264,57 +255,3 @@ def _transitions(curve: Mapping[str, Any]) -> Panel | None:
     known = abs(known[known == known])
     largest = f"the largest circle is {number(100 * float(known.max()))} points" if known.size else ""
     return Panel("Synthetic minus real", svg, "row: a code; column: the next", largest, wide=True)
-
-
-def _pairs(curve: Mapping[str, Any]) -> list[Panel]:
-    gaps = [numbers(row) for row in curve.get("gap", ())]
-    if len(gaps) < 2:
-        return []
-    worst = sorted(range(len(gaps)), key=lambda i: (-float(max([*gaps[i][gaps[i] == gaps[i]], 0.0])), i))[:12]
-    kept = sorted(worst)
-    names = [clean(curve["columns"][i]) for i in kept]
-    svg = figures.bubbles(
-        "pairs",
-        "Gap of each pair of columns",
-        names,
-        names,
-        [[float(gaps[i][j]) for j in kept] for i in kept],
-    )
-    return [Panel("Pairs", svg, "area: the gap of two columns taken together", wide=True)]
-
-
-# -- behind the scores
-
-
-def _classifier(name: str, curve: Mapping[str, Any]) -> list[Panel]:
-    roc = curve["roc"]
-    svg = figures.curves(
-        f"{name}-roc", "Receiver operating curve", roc["false"], [], roc["true"], shares=True, diagonal=True
-    )
-    drawn = [
-        Panel(
-            "Telling them apart",
-            svg,
-            f"AUC {number(curve.get('auc'))}",
-            "x: real taken for synthetic; dashes: guessing",
-        )
-    ]
-    features = [f for f in curve.get("features", ()) if f.get("drop") is not None]
-    if features:
-        svg = rows.ranking(
-            f"{name}-features",
-            "What gives them away",
-            [clean(f["name"]) for f in features],
-            [f["drop"] for f in features],
-        )
-        drawn.append(Panel("What gives them away", svg, "loss of AUC when shuffled"))
-    return drawn
-
-
-def _nearest(curve: Mapping[str, Any]) -> list[Panel]:
-    distances = curve["distances"]
-    if len(distances.get("edges", ())) < 2:
-        return []
-    label = "Distance to the nearest holdout entity (filled) and training entity (line)"
-    svg = figures.histogram("nearest-distances", label, distances, names=("holdout", "train"))
-    return [Panel("Distance to the nearest", svg, "filled: to holdout; line: to training entities")]

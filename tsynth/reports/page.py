@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from tsynth.reports import figures, sections
 from tsynth.reports.context import Context
-from tsynth.reports.look import Panel, look
+from tsynth.reports.examples import plainest
+from tsynth.reports.gate import gate
+from tsynth.reports.look import look
+from tsynth.reports.making import casts, made
 from tsynth.reports.palette import variables
-from tsynth.reports.timelines import timelines
+from tsynth.reports.panel import Panel
+from tsynth.reports.risks import fairness, groups, privacy
+from tsynth.reports.scoring import scores
+from tsynth.reports.timelines import Timeline, timelines
 from tsynth.reports.words import clean, number, slug
 from tsynth.scores.report import Report
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["environment", "render_page"]
+__all__ = ["environment", "render_page", "style"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -43,15 +49,16 @@ def render_page(report: Report, context: Context) -> str:
     No real row enters the page: real shapes come from the curves, whose cells hold at least 10 entities, and
     whole sequences are drawn from ``context.synthetic`` only.
     """
-    axis, scores = sections.scores(report)
-    drawn, say = timelines(context.synthetic) if context.synthetic is not None else ([], "")
-    made = sections.made(context)
+    strips = scores(report)
+    drawn, plain, say = _sequences(report, context)
+    told = made(context)
+    attacks, attempts = privacy(report)
     return (
         environment()
         .get_template("page.html.j2")
         .render(
             title=clean(context.title),
-            style=_style(),
+            style=style(),
             head=sections.head(context),
             headline=sections.headline(report),
             answers=report.answers,
@@ -59,14 +66,20 @@ def render_page(report: Report, context: Context) -> str:
             worst=sections.worst(report),
             look=look(report),
             sequences=drawn,
+            plain=plain,
             sequences_say=say,
+            gate=gate(report),
             structure=sections.structure(report, context),
-            scores=scores,
-            ticks=axis.ticks(),
-            groups=sections.groups(report, context),
-            privacy=sections.privacy(report),
-            made=made,
-            training=_training(made["generator"]["curve"]),
+            scores=strips.groups,
+            unasked=strips.unasked,
+            ticks=strips.axis.ticks(),
+            groups=groups(report, context),
+            fairness=fairness(report),
+            attacks=attacks,
+            attempts=attempts,
+            made=told,
+            casts=casts(report),
+            training=_training(told["generator"]["curve"]),
             version=clean((context.run.get("versions") or {}).get("tsynth", "")),
         )
     )
@@ -100,7 +113,7 @@ def environment(plain: Callable[[Any], Any] | None = None) -> Environment:
     return made
 
 
-def _style() -> str:
+def style() -> str:
     """The style sheet after its variables, light for paper whatever the reader's scheme."""
     light, dark = variables(False), variables(True)
     sheet = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
@@ -108,6 +121,13 @@ def _style() -> str:
         f":root {{ color-scheme: light dark; {light} }}\n"
         f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n{sheet}"
     )
+
+
+def _sequences(report: Report, context: Context) -> tuple[list[Timeline], list[Timeline], str]:
+    """Whole synthetic sequences, and those that gave themselves away."""
+    if context.synthetic is None:
+        return [], [], ""
+    return timelines(context.synthetic, plain=plainest(report.values(), context.synthetic))
 
 
 def _training(curve: Any) -> Panel | None:

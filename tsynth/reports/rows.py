@@ -24,7 +24,13 @@ BAR: dict[str, Any] = dict(facecolor=(REAL, 0.36), edgecolor=REAL, linewidth=0.7
 _ROW = 16.5
 
 
-def bars(key: str, label: str, levels: Sequence[Any], real: Sequence[Any], synthetic: Sequence[Any]) -> str:
+def bars(
+    key: str,
+    label: str,
+    levels: Sequence[Any],
+    real: Sequence[Any],
+    synthetic: Sequence[Any],
+) -> str:
     """Shares of levels, a row a level: a broad bar for real, a narrow one for synthetic."""
     names, wide, thin = _fold(list(levels), numbers(real), numbers(synthetic), 8)
     rows = len(names)
@@ -46,8 +52,18 @@ def bars(key: str, label: str, levels: Sequence[Any], real: Sequence[Any], synth
     return draw(key, WIDTH, height, label, paint)
 
 
-def beside(key: str, label: str, names: Sequence[str], real: Sequence[Any], synthetic: Sequence[Any]) -> str:
-    """One number a row: a broad grey dot for real, a small blue one for synthetic, a line between them."""
+def beside(
+    key: str,
+    label: str,
+    names: Sequence[str],
+    real: Sequence[Any],
+    synthetic: Sequence[Any],
+    least: float = 0.1,
+) -> str:
+    """One number a row: a broad grey dot for real, a small blue one for synthetic, a line between them.
+
+    The axis runs from 0 or below to `least` at least.
+    """
     broad, thin = numbers(real), numbers(synthetic)
     left, height = margin(names, 9.2), 28 + _ROW * len(names)
 
@@ -58,7 +74,8 @@ def beside(key: str, label: str, names: Sequence[str], real: Sequence[Any], synt
         axes.plot(broad, place, "o", color=REAL, alpha=0.5, markersize=9, markeredgewidth=0)
         axes.plot(thin, place, "o", color=SYNTHETIC, markersize=4.5)
         known = [v for v in np.concatenate([broad, thin]) if np.isfinite(v)]
-        low, high = min([0.0, *known]), max([0.1, *known])
+        low, high = min([0.0, *known]), max([least, 0.0, *known])
+        high = high if high > low else low + 0.1
         axes.set_xlim(low - 0.05 * (high - low), high + 0.05 * (high - low))
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.axvline(0, color=MUTED, linewidth=0.6)
@@ -79,13 +96,14 @@ def ranking(key: str, label: str, names: Sequence[str], values: Sequence[float])
 
     def paint(drawing: Drawing) -> None:
         axes = drawing.axes(left, 4, 14, 24)
-        axes.barh(np.arange(len(kept)), np.maximum(np.nan_to_num(sizes), 0), height=0.4, color=SYNTHETIC)
-        axes.set_xlim(0, max(float(np.nanmax(np.concatenate([sizes, [0.0]]))), 1e-6))
+        axes.barh(np.arange(len(kept)), np.nan_to_num(sizes), height=0.4, color=SYNTHETIC)
+        ends = np.concatenate([sizes[np.isfinite(sizes)], [0.0]])
+        low, high = float(ends.min()), float(ends.max())
+        axes.set_xlim(low, high if high > low else low + 1e-6)
         axes.set_ylim(max(rows, 1) - 0.5, -0.5)
         axes.set_yticks(np.arange(len(kept)), [drawing.name(n, 12.5) for n in kept])
         axes.tick_params(axis="y", colors=INK, pad=5)
-        scale = linear(np.array([0.0, axes.get_xlim()[1]]), 4)
-        scale.label(axes)
+        linear(np.array([low, high if high > low else low + 1e-6]), 4).label(axes)
 
     return draw(key, WIDTH, height, label, paint)
 
