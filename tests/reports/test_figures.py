@@ -158,7 +158,7 @@ ID = Column("id", "identifier", "entity", static=True, dtype="int64")
 
 
 def test_eight_from_short_to_long(examples):
-    drawn, said = timelines(examples.payments(examples.random(), 40))
+    drawn, _, said = timelines(examples.payments(examples.random(), 40))
     assert len(drawn) == 8
     sizes = [int(t.note.split()[0]) for t in drawn]
     assert sizes == sorted(sizes)
@@ -172,14 +172,14 @@ def test_pure_events_have_lanes_only():
     data = sequences(
         [3, 0, 2], [ID, times_of, mark], {"t": [0.0, 1, 2, 0, 5], "mark": ["a", "b", "a", "b", "b"]}
     )
-    drawn, said = timelines(data)
+    drawn, _, said = timelines(data)
     assert [t.note for t in drawn] == ["2 rows", "3 rows"]
     assert "ticks show mark" in said
     assert {"a", "b"} <= set(texts(drawn[0].svg))
 
 
 def test_rows_without_time_or_values():
-    drawn, said = timelines(sequences([1], [ID, Column("note", "text", dtype="string")], {"note": ["x"]}))
+    drawn, _, said = timelines(sequences([1], [ID, Column("note", "text", dtype="string")], {"note": ["x"]}))
     assert len(drawn) == 1
     assert "ticks show rows" in said
     assert timelines(sequences([0, 0], [ID, Column("v")], {"v": pa.array([], pa.float64())})) == ([], "")

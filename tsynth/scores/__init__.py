@@ -64,7 +64,9 @@ constraints
     ``{"rules": [{"name", "sentence", "real", "synthetic"}]}``, shares of rows that hold the rule.
 classifier_entities, classifier_rows
     ``{"auc": number, "folds": int, "roc": {"false": [...], "true": [...]}, "features": [{"name", "drop"}]}``;
-    ``drop`` is the loss of AUC when the feature is shuffled. ``classifier_rows`` adds ``"auc_alone"`` (lone rows)
+    ``drop`` is the loss of AUC when the feature is shuffled. ``"examples": [{"entity", "rows", "probability", "away":
+    [sentences]}]`` are the synthetic entities that the judge was surest of, out of fold, with what gave them away;
+    ``sequence_judge`` has them without "away", and "interval", the AUC's. ``classifier_rows`` adds ``"auc_alone"`` (lone rows)
     beside ``"auc"`` (rows with the rows before them).
 utility
     ``{"task": sentence, "target": name, "measure": "AUC", "accuracy" or "R2", "real": number, "synthetic": number,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tsynth.data.streams import Streams
 
-__all__ = ["Trial", "fitted", "try_apart"]
+__all__ = ["Trial", "fitted", "predict", "try_apart"]
 
 ROUNDS, LEAVES, BINS = 60, 15, 63
 SHUFFLED = 2_000
@@ -62,7 +62,7 @@ class Trial:
     entities : (int, int)
         Entities of either side.
     models : list of (model, observations held out)
-    features, labels : arrays
+    features, labels, owners : arrays
         As they were judged, unsorted.
     """
 
@@ -73,6 +73,7 @@ class Trial:
     models: list[tuple[Any, NDArray[np.int64]]]
     features: NDArray[np.float64]
     labels: NDArray[np.bool_]
+    owners: NDArray[np.int64]
 
     def auc(self, reference: NDArray[np.float64], candidate: NDArray[np.float64]) -> float:
         """Area under the ROC curve under weights of the entities."""
@@ -84,7 +85,7 @@ class Trial:
         held = held[:: 1 + len(held) // SHUFFLED]
         ones = np.ones(len(held))
         x, y = self.features[held].copy(), self.labels[held]
-        whole = auc(_predict(model, x), y, ones)
+        whole = auc(predict(model, x), y, ones)
         order = np.argsort(
             type(streams)(streams.seed, (*streams.path, "shuffle"), range(len(held))).uniform()
         )
@@ -92,7 +93,7 @@ class Trial:
         for j in range(x.shape[1]):
             kept = x[:, j].copy()
             x[:, j] = kept[order]
-            drops[j] = whole - auc(_predict(model, x), y, ones)
+            drops[j] = whole - auc(predict(model, x), y, ones)
             x[:, j] = kept
         return drops
 
@@ -136,13 +137,14 @@ def try_apart(
         held = np.flatnonzero(fold == k)
         rest = fold != k
         model = fitted(features[rest], labels[rest], streams.purpose("fold", k))
-        score[held] = _predict(model, features[held])
+        score[held] = predict(model, features[held])
         models.append((model, held))
     sort = np.argsort(score, kind="stable")
-    return Trial(score[sort], labels[sort], owner[sort], entities, models, features, labels)
+    return Trial(score[sort], labels[sort], owner[sort], entities, models, features, labels, owner)
 
 
-def _predict(model: Any, features: NDArray[np.float64]) -> NDArray[np.float64]:
+def predict(model: Any, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log-odds that each observation is of the candidate, on one thread."""
     with threadpool_limits(limits=1):
         out: NDArray[np.float64] = model.decision_function(features)
     return out

@@ -9,6 +9,7 @@ import numpy as np
 
 from tsynth.data.sequences import Sequences
 from tsynth.scores.base import CannotSay, Detail, Result, Score
+from tsynth.scores.discrimination.examples import worst
 from tsynth.scores.judges import Trial, try_apart
 from tsynth.scores.parts import CELL
 from tsynth.scores.ruler import ruler
@@ -38,6 +39,7 @@ class _Judged:
     trials: list[Trial]
     sides: tuple[Features, Features]
     streams: Streams
+    candidate: Sequences
     drops: NDArray[np.float64] | None = None
 
 
@@ -88,7 +90,7 @@ class _Classifier(Score):
         return prepared.drops
 
     def curve(self, prepared: _Judged) -> dict[str, Any]:
-        """The ROC curve and what the features are worth."""
+        """The ROC curve, what the features are worth, and the synthetic entities that gave themselves away."""
         trial, drops = prepared.trials[-1], self._drops(prepared)
         ones = [np.ones(n) for n in trial.entities]
         names = prepared.sides[0].names
@@ -98,6 +100,7 @@ class _Classifier(Score):
             "folds": FOLDS,
             "roc": roc(trial.score, trial.truth),
             "features": [{"name": names[j], "drop": float(drops[j])} for j in best if drops[j] > 0],
+            "examples": worst(trial, prepared.sides, prepared.candidate, self._thing),
         }
         if len(prepared.trials) > 1:
             out["auc_alone"] = prepared.trials[0].auc(*ones)
@@ -192,7 +195,7 @@ class ClassifierEntities(_Classifier):
             FOLDS,
             streams,
         )
-        return _Judged([trial], (a, b), streams)
+        return _Judged([trial], (a, b), streams, candidate)
 
 
 class ClassifierRows(_Classifier):
@@ -245,7 +248,7 @@ class ClassifierRows(_Classifier):
             )
         if not trials:
             raise CannotSay("no column varies")
-        return _Judged(trials, (a, b), streams)
+        return _Judged(trials, (a, b), streams, candidate)
 
 
 def _some_rows(data: Sequences) -> NDArray[np.int64]:
