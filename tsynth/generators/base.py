@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -38,6 +38,7 @@ from tsynth.generators.conditions import Conditions
 from tsynth.generators.decoding import series_columns, series_rows, series_statics
 from tsynth.generators.forecasts import continue_with
 from tsynth.generators.parameters import Parameters
+from tsynth.generators.shares import Shares
 from tsynth.generators.views import Series, series_view
 
 __all__ = ["BLOCK", "Generator"]
@@ -66,6 +67,8 @@ class Generator(Parameters):
     name: ClassVar[str] = ""
     takes: ClassVar[str] = "rows"
     cannot_keep: ClassVar[tuple[str, ...]] = ()
+    keeps_statics: ClassVar[bool] = True
+    """Whether rows follow from static columns that are given, so that a group can be made more frequent."""
 
     schema_: Schema
     bare_schema_: Schema
@@ -172,6 +175,7 @@ class Generator(Parameters):
         first: int = 0,
         until: Any = None,
         rows: int | None = None,
+        shares: Mapping[Any, Mapping[Any, float]] | None = None,
     ) -> Sequences:
         """Make `n` new entities.
 
@@ -189,6 +193,10 @@ class Generator(Parameters):
             Rows later than this (a date, or a number of the time column) are left out.
         rows : int, optional
             Instead of `n`: as many whole entities as are needed for so many rows.
+        shares : mapping, optional
+            Target shares of levels of static columns, ``{"region": {"north": 0.5, "south": 0.5}}``; of several
+            columns together ``{("sex", "arm"): {("female", "placebo"): 0.5, ...}}``. Each level comes back exactly
+            ``n * share`` times, rounded. Levels without a share keep their learned proportions in what is left.
 
         Returns
         -------
@@ -198,30 +206,62 @@ class Generator(Parameters):
         Raises
         ------
         NotFitted, UsageError
-            Not fitted; a count below 1; conditions with unknown columns, levels or another number of entities.
+            Not fitted; a count below 1; conditions with unknown columns, levels or another number of entities;
+            shares of what is unknown, that add up to more than 1, or of a generator that cannot keep them.
         """
         if rows is not None:
-            if n is not None or conditions is not None:
-                raise UsageError("rows stands in place of n and conditions", fix="give one of them")
+            if n is not None or conditions is not None or shares is not None:
+                raise UsageError("rows stands in place of n, conditions and shares", fix="give one of them")
             return self._enough(_positive(rows, "rows"), seed, first, until)
         if n is None and conditions is None:
             self._fitted()
             n = self.n_entities_
         return concat(
-            list(self._parts(n, seed=seed, part=4 * BLOCK, first=first, conditions=conditions, until=until))
+            list(
+                self._parts(
+                    n,
+                    seed=seed,
+                    part=4 * BLOCK,
+                    first=first,
+                    conditions=conditions,
+                    until=until,
+                    shares=shares,
+                )
+            )
         )
 
     def stream(
-        self, n: int, *, seed: int = 0, part: int = 100_000, first: int = 0, conditions: Any = None
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        part: int = 100_000,
+        first: int = 0,
+        conditions: Any = None,
+        shares: Mapping[Any, Mapping[Any, float]] | None = None,
     ) -> Iterator[Sequences]:
         """Make `n` entities in parts of `part` entities; together they equal ``sample(n, seed=seed)``."""
         _positive(part, "part")
         return self._parts(
-            _positive(n, "n"), seed=seed, part=part, first=first, conditions=conditions, until=None
+            _positive(n, "n"),
+            seed=seed,
+            part=part,
+            first=first,
+            conditions=conditions,
+            until=None,
+            shares=shares,
         )
 
     def _parts(
-        self, n: int | None, *, seed: int, part: int, first: int, conditions: Any, until: Any
+        self,
+        n: int | None,
+        *,
+        seed: int,
+        part: int,
+        first: int,
+        conditions: Any,
+        until: Any,
+        shares: Mapping[Any, Mapping[Any, float]] | None,
     ) -> Iterator[Sequences]:
         self._fitted()
         given = None if conditions is None else Conditions.read(conditions, self.schema_, self.bare_schema_)
@@ -230,6 +270,10 @@ class Generator(Parameters):
         n = _positive(self.n_entities_ if n is None else n, "n")
         if first < 0:
             raise UsageError(f"first is the number of an entity, not {first!r}", fix="count from 0")
+        if shares is not None:
+            drawn = self._shares(shares).draw(n, seed, first)
+            asked = Conditions.read(drawn, self.schema_, self.bare_schema_)
+            given = asked if given is None else given.with_columns(asked)
         inner = min(part, 4 * BLOCK)
         for begin in range(first, first + n, part):
             end = min(begin + part, first + n)
@@ -238,6 +282,16 @@ class Generator(Parameters):
                 for a in range(begin, end, inner)
             ]
             yield concat(pieces)
+
+    def _shares(self, shares: Mapping[Any, Mapping[Any, float]]) -> Shares:
+        """Target shares, checked against what was learned."""
+        self._fitted()
+        if not self.keeps_statics:
+            raise UsageError(
+                f"{self.name} cannot keep target shares, because what it makes does not follow from static columns",
+                fix="leave shares out, or choose another generator",
+            )
+        return Shares.read(shares, self.schema_, self.encoder_)
 
     def _make(
         self, entities: range, seed: int, given: Conditions | None, first: int, until: Any

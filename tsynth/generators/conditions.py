@@ -95,6 +95,16 @@ class Conditions:
         """The conditions of a range of entities, counted from 0."""
         return Conditions(self.schema, self.bare, self.table.slice(block.start, len(block)))
 
+    def with_columns(self, other: Conditions) -> Conditions:
+        """Those of two, which must not give the same column."""
+        for name in other.table.column_names:
+            if name in self.table.column_names:
+                raise UsageError(
+                    "is given by the conditions and has target shares", column=name, fix="give one of them"
+                )
+        both = {name: t[name] for t in (self.table, other.table) for name in t.column_names}
+        return Conditions(self.schema, self.bare, pa.table(both))
+
     def fields(self, encoder: Encoder) -> dict[str, Field]:
         """Given statics as the generator sees them; those that constraints took off are left out."""
         names = [c.name for c in self.bare.statics if c.name in self.table.column_names]

@@ -85,6 +85,7 @@ class BlockBootstrap(Generator):
 
     name: ClassVar[str] = "block_bootstrap"
     takes: ClassVar[str] = "series"
+    keeps_statics: ClassVar[bool] = False
     cannot_keep: ClassVar[tuple[str, ...]] = (
         "It copies real steps in blocks: small counts, categories and coarse decimals come back in real runs as "
         "long as a block; only continuous values are smoothed.",
