@@ -124,7 +124,8 @@ class Score:
     The harness calls with candidate = synthetic (`value`), the control half of the holdout (`floor`) and a sample
     of train (`copied`), all cut to the same number of entities; `train` is whole, and what is learned from it once
     (grids, codes) is kept by `tsynth.scores.ruler.ruler`. A score whose `prepare` is `dear` is asked for at
-    most two halvings of the holdout. One that counts over all rows, so that weights do not enter, has
+    most two halvings of the holdout. One with `whole_train` is handed all of train, the others a sample where it is
+    large. One that counts over all rows, so that weights do not enter, has
     ``interval_by = "none"``.
     """
 
@@ -136,6 +137,7 @@ class Score:
     counts_as_fidelity: ClassVar[bool] = False
     needs_holdout: ClassVar[bool] = False
     dear: ClassVar[bool] = False
+    whole_train: ClassVar[bool] = False
     interval_by: ClassVar[Literal["bootstrap", "halvings", "none"]] = "bootstrap"
     cannot_see: ClassVar[tuple[str, ...]] = ()
 
