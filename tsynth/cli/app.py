@@ -63,7 +63,7 @@ app.command("fit", short_help="Learn from a table and save the model")(fit.fit)
 app.command("sample", short_help="Draw synthetic rows from a saved model")(sample.sample)
 app.command("evaluate", short_help="Score synthetic rows of any tool")(evaluate.evaluate)
 app.command("verify", short_help="Check that a release is as it was made")(verify.verify)
-app.command("list", short_help="Generators, scores and demos by name")(listing.list_)
+app.command("list", short_help="Generators, scores, demos and gates by name")(listing.list_)
 
 
 def start(arguments: list[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""`tsynth list`: what can be plugged in."""
+"""`tsynth list`: what can be plugged in, and what stands ready."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ __all__ = ["list_"]
 
 def list_(
     what: Annotated[
-        Literal["generators", "scores", "demos", "all"],
+        Literal["generators", "scores", "demos", "gates", "all"],
         typer.Argument(help="What to list.", show_default=True),
     ] = "all",
     json: Json = False,
 ) -> None:
-    """List generators, scores and demos, those of plug-ins too."""
+    """List generators, scores, demos and ready gates, those of plug-ins too."""
     import json as js
     import sys
 
     from tsynth.cli import terminal
 
-    found = {kind: _lines(kind) for kind in ("generators", "scores", "demos") if what in (kind, "all")}
+    found = {
+        kind: _lines(kind) for kind in ("generators", "scores", "demos", "gates") if what in (kind, "all")
+    }
     if json:
         sys.stdout.write(js.dumps(found, indent=1, ensure_ascii=False) + "\n")
         return
@@ -39,6 +41,10 @@ def _lines(kind: str) -> dict[str, str]:
 
     from tsynth import registry
 
+    if kind == "gates":
+        from tsynth.jobs.gate import about, names
+
+        return {name: about(name) for name in names()}
     if kind == "demos":
         from tsynth.data.datasets import DATASETS
 

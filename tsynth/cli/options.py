@@ -11,7 +11,9 @@ __all__ = [
     "Drop",
     "Entities",
     "Entity",
+    "Gate",
     "Generator",
+    "Groups",
     "Json",
     "Minutes",
     "NullEntity",
@@ -19,6 +21,7 @@ __all__ = [
     "Role",
     "Seed",
     "Steps",
+    "Tasks",
     "Time",
     "WithSchema",
     "roles_of",
@@ -68,6 +71,22 @@ Drop = Annotated[
     list[str] | None,
     typer.Option(
         "--drop-constraint", metavar="WORDS", help="A rule to let go: its kind, or words of its sentence."
+    ),
+]
+Tasks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--task", metavar="TEXT", help="What models are trained for; give several for several tasks."
+    ),
+]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option("--group", metavar="COLUMN", help="Column by which fairness is asked; two for their pairs."),
+]
+Gate = Annotated[
+    str | None,
+    typer.Option(
+        "--gate", metavar="FILE", help="Thresholds in TOML, or a ready gate by name: `tsynth list gates`."
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

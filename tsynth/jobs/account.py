@@ -203,6 +203,7 @@ def manifest(
         "constraints": list(page.constraints),
         "answers": [asdict(answer) for answer in report.answers],
         "times_floor": report.times_floor,
+        **({"gate": report.meta["gate"]} if "gate" in report.meta else {}),
         "job": facts.job.shown(),
         "schema": generator.schema_.to_dict(),
         "files": dict(sorted(files.items())),

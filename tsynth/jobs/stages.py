@@ -1,35 +1,34 @@
-"""The stages of the main job apart: what `tsynth inspect`, `fit`, `sample` and `evaluate` do."""
+"""The stages of the main job apart: what `tsynth inspect`, `fit` and `sample` do; `evaluate` is in `evaluating`."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tsynth.data.files import write_csv, write_parquet, write_text
+from tsynth.data.files import write_csv, write_parquet
 from tsynth.data.guess import guess_entity_time
-from tsynth.data.reading import read, read_table
+from tsynth.data.reading import read_table
 from tsynth.data.schema import Schema
 from tsynth.data.sequences import Sequences, concat
-from tsynth.errors import SchemaMismatch, UsageError
+from tsynth.errors import UsageError
 from tsynth.generators.artifacts import load
-from tsynth.jobs import account, estimates, machine, parts
+from tsynth.jobs import estimates, parts
 from tsynth.jobs.job import ConstraintsPart, GeneratorPart, Job, SchemaPart, SourcePart
-from tsynth.jobs.output import CARD, PAGE, REPORT, writable
-from tsynth.jobs.progress import Progress, Silent, asked_scores
+from tsynth.jobs.output import writable
+from tsynth.jobs.progress import Progress, Silent
 from tsynth.jobs.run import choose_generator
-from tsynth.jobs.source import choose_constraints, describe, read_source
+from tsynth.jobs.source import choose_constraints, read_source
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from tsynth.data.constraints import Constraint
     from tsynth.generators.base import Generator
-    from tsynth.scores.report import Report
 
-__all__ = ["Inspected", "Side", "evaluate", "fit", "inspect", "named", "sample", "unnamed", "write_rows"]
+__all__ = ["Inspected", "fit", "inspect", "named", "sample", "unnamed", "write_rows"]
 
 
 @dataclass(frozen=True)
@@ -152,6 +151,7 @@ def sample(
     *,
     seed: int = 0,
     conditions: Path | None = None,
+    shares: Mapping[str, Mapping[str, float]] | None = None,
     progress: Progress | None = None,
 ) -> Sequences:
     """Draw entities from a saved model."""
@@ -164,10 +164,10 @@ def sample(
     made = []
     step = max(1, min(20_000, round(200_000 / max(mean, 1))))
     if given is not None:
-        made.append(generator.sample(n, seed=seed, conditions=given))
+        made.append(generator.sample(n, seed=seed, conditions=given, shares=shares))
         progress.advance(total)
     else:
-        for part in generator.stream(total, seed=seed, part=step):
+        for part in generator.stream(total, seed=seed, part=step, shares=shares):
             made.append(part)
             progress.advance(part.n_entities)
     progress.done()
@@ -194,130 +194,3 @@ def _write(table: pa.Table, path: Path, *, csv: bool) -> None:
         write_csv(table, path)
     else:
         write_parquet(table, path, parts.SYNTHETIC)
-
-
-@dataclass(frozen=True)
-class Side:
-    """Rows of one side of a comparison, and its entity table where there is one."""
-
-    rows: Path
-    entities: Path | None = None
-
-    @property
-    def table(self) -> Path | None:
-        """The entity table; that of a release where the rows are one."""
-        inside = self.rows / "entities"
-        return inside if self.entities is None and inside.is_dir() else self.entities
-
-
-def evaluate(
-    train: Side,
-    synthetic: Side,
-    holdout: Side | None,
-    source: SourcePart,
-    schema: SchemaPart,
-    *,
-    seed: int = 0,
-    scores: str | Sequence[str] = "standard",
-    out: Path | None = None,
-    progress: Progress | None = None,
-) -> Report:
-    """Score files from any tool; holdout and synthetic rows are read under the schema of train."""
-    from tsynth.scores.harness import evaluate as ask
-
-    progress = progress or Silent()
-    watch = machine.Stopwatch()
-    if out is not None:
-        writable(out)
-    sides = [side for side in (train, synthetic, holdout) if side is not None]
-    progress.stage("reading", estimate=estimates.read([side.rows for side in sides]))
-    learned = read_source(source.model_copy(update={"path": [train.rows], "entities": train.table}), schema)
-    made = _under(synthetic, learned.schema, source, "synthetic")
-    held = None if holdout is None else _under(holdout, learned.schema, source, "holdout")
-    progress.done()
-    report = ask(
-        learned,
-        made,
-        held,
-        seed=seed,
-        scores=scores,
-        progress=asked_scores(progress, estimates.score((held or learned).n_rows, len(learned.schema))),
-    )
-    progress.done()
-    if out is not None:
-        _write_page(report, learned, made, held, train.rows.name, synthetic.rows.name, seed, out, watch)
-    return report
-
-
-_INDEX = "__index_level_"
-"""Names under which pandas leaves its index in a Parquet file."""
-
-
-def _under(side: Side, schema: Schema, source: SourcePart, who: str) -> Sequences:
-    """Rows read with the roles and meaning of train's columns.
-
-    Columns that are never learned (ids, texts) may be missing or of another type.
-    """
-    if schema.entity_columns and side.table is None:
-        raise UsageError(f"train has an entity table, {who} has none", fix=f"give it with --{who}-entities")
-    table, _, notes = read_table(side.rows, entity=schema.entity, time=tuple(source.time or ()))
-    table = table.select([n for n in table.column_names if n in schema or not n.startswith(_INDEX)])
-    columns = []
-    for column in schema:
-        if column.name in table.column_names and not column.learned:
-            column = replace(column, dtype=str(table.schema.field(column.name).type))
-        if column.name in table.column_names or column.name in schema.entity_columns or column.learned:
-            columns.append(column)
-    time: Any = source.time if source.time is not None and len(source.time) == 2 else None
-    try:
-        data = read(
-            table,
-            entities=side.table,
-            schema=schema.with_columns(columns),
-            time=time,
-            null_entity=source.null_entity,
-        )
-    except SchemaMismatch as error:
-        lines = [f"{side.rows.name}: {line}" for line in error.differences]
-        raise SchemaMismatch(lines, fix=f"give {who} the columns of train") from error
-    return replace(data, notes=(*notes, *data.notes))
-
-
-def _write_page(
-    report: Report,
-    train: Sequences,
-    made: Sequences,
-    held: Sequences | None,
-    train_name: str,
-    made_name: str,
-    seed: int,
-    out: Path,
-    watch: machine.Stopwatch,
-) -> None:
-    from tsynth.reports.card import render_card
-    from tsynth.reports.context import Context
-    from tsynth.reports.page import render_page
-
-    splits = {"train_entities": train.n_entities, "train_rows": train.n_rows}
-    if held is not None:
-        splits |= {"holdout_entities": held.n_entities, "holdout_rows": held.n_rows}
-    context = Context(
-        title=made_name,
-        source=describe(train, [train_name]),
-        generator={"name": "not known", "summary": f"The rows of {made_name} were made elsewhere."},
-        run={
-            "date": machine.date(),
-            "machine": machine.machine(),
-            "duration_s": watch.total,
-            "seed": seed,
-            "versions": machine.versions(),
-        },
-        schema=train.schema,
-        notes=train.notes,
-        splits=splits,
-        synthetic=made,
-        unsuitable=account.UNSUITABLE,
-    )
-    report.save(out / REPORT)
-    write_text(out / CARD, render_card(report, context))
-    write_text(out / PAGE, render_page(report, context))

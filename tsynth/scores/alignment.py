@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tsynth.data import constraints
+from tsynth.data.casts import Unlike, cast_column
 from tsynth.data.constraints.totals import Running
 from tsynth.data.schema import Column, Schema
 from tsynth.data.sequences import Note, Sequences
@@ -22,7 +23,8 @@ __all__ = ["aligned", "blocks", "in_rule_order"]
 def aligned(train: Sequences, others: dict[str, Sequences]) -> tuple[Sequences, dict[str, Sequences]]:
     """Train and the others under one schema: that of train, its categories widened by levels seen elsewhere.
 
-    Columns that are never learned (identifiers, texts) may be missing.
+    Columns that are never learned (identifiers, texts) may be missing. A synthetic column of another nature is cast
+    where its cells can be read as train's are (`tsynth.data.casts`), and its notes say so.
 
     Raises
     ------
@@ -30,6 +32,7 @@ def aligned(train: Sequences, others: dict[str, Sequences]) -> tuple[Sequences, 
         A learned column is missing, is new, or holds values of another nature; a line each.
     """
     schema, lines = train.schema, []
+    others = {who: data if who == "holdout" else _cast(data, schema) for who, data in others.items()}
     for who, data in others.items():
         lines += [f"{who}: {line}" for line in _differences(schema, data)]
     if lines:
@@ -37,6 +40,27 @@ def aligned(train: Sequences, others: dict[str, Sequences]) -> tuple[Sequences, 
     columns = [_widened(c, [d.schema[c.name] for d in others.values() if c.name in d.schema]) for c in schema]
     schema = schema.with_columns(columns)
     return _under(train, schema), {who: _under(data, schema) for who, data in others.items()}
+
+
+def _cast(data: Sequences, schema: Schema) -> Sequences:
+    """Columns of another nature than the schema's, read as it says where that can be done."""
+    made: dict[str, Any] = {}
+    own, casts = list(data.schema), []
+    for place, twin in enumerate(own):
+        if twin.name not in schema or twin.name not in data:
+            continue
+        column = schema[twin.name]
+        if not column.learned or column.role in ("entity", "time"):
+            continue
+        if _nature(data.column(twin.name).type, twin) in ("null", _nature(None, column)):
+            continue
+        try:
+            made[twin.name], known, cast = cast_column(column, data.column(twin.name))
+        except Unlike:
+            continue
+        own[place] = replace(known, static=twin.static)
+        casts += [] if cast is None else [cast]
+    return data.with_columns(made, data.schema.with_columns(own)).with_notes(*casts) if made else data
 
 
 def in_rule_order(train: Sequences, others: dict[str, Sequences]) -> tuple[Sequences, dict[str, Sequences]]:
