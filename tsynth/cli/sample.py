@@ -22,6 +22,14 @@ def sample(
     conditions: Annotated[
         Path | None, typer.Option("--conditions", metavar="FILE", help="Given statics, one row an entity.")
     ] = None,
+    shares: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--shares",
+            metavar="COLUMN=LEVEL:SHARE,...",
+            help="How many of the entities are of which group, as region=north:.5,south:.5.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="Parquet or CSV by its ending; CSV to stdout without it."),
@@ -29,14 +37,16 @@ def sample(
 ) -> None:
     """Draw synthetic rows from a saved model."""
     from tsynth.cli.terminal import progress, say, size
+    from tsynth.generators.shares import parse_shares
     from tsynth.jobs.output import writable
     from tsynth.jobs.stages import sample as draw
     from tsynth.jobs.stages import write_rows
 
     if out is not None:
         writable(out.parent)
+    wanted = parse_shares(shares) if shares else None
     with progress() as shown:
-        made = draw(model, n, seed=seed, conditions=conditions, progress=shown)
+        made = draw(model, n, seed=seed, conditions=conditions, shares=wanted, progress=shown)
     if out is None:
         _to_stdout(made)
         return

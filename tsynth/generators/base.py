@@ -252,6 +252,22 @@ class Generator(Parameters):
             shares=shares,
         )
 
+    def target_shares(self, shares: Mapping[Any, Mapping[Any, float]]) -> Shares:
+        """Target shares of `sample`, checked against what was learned.
+
+        Raises
+        ------
+        UsageError
+            They ask for what is unknown, or this generator cannot keep them.
+        """
+        self._fitted()
+        if not self.keeps_statics:
+            raise UsageError(
+                f"{self.name} cannot keep target shares, because what it makes does not follow from static columns",
+                fix="leave shares out, or choose another generator",
+            )
+        return Shares.read(shares, self.schema_, self.encoder_)
+
     def _parts(
         self,
         n: int | None,
@@ -271,7 +287,7 @@ class Generator(Parameters):
         if first < 0:
             raise UsageError(f"first is the number of an entity, not {first!r}", fix="count from 0")
         if shares is not None:
-            drawn = self._shares(shares).draw(n, seed, first)
+            drawn = self.target_shares(shares).draw(n, seed, first)
             asked = Conditions.read(drawn, self.schema_, self.bare_schema_)
             given = asked if given is None else given.with_columns(asked)
         inner = min(part, 4 * BLOCK)
@@ -282,16 +298,6 @@ class Generator(Parameters):
                 for a in range(begin, end, inner)
             ]
             yield concat(pieces)
-
-    def _shares(self, shares: Mapping[Any, Mapping[Any, float]]) -> Shares:
-        """Target shares, checked against what was learned."""
-        self._fitted()
-        if not self.keeps_statics:
-            raise UsageError(
-                f"{self.name} cannot keep target shares, because what it makes does not follow from static columns",
-                fix="leave shares out, or choose another generator",
-            )
-        return Shares.read(shares, self.schema_, self.encoder_)
 
     def _make(
         self, entities: range, seed: int, given: Conditions | None, first: int, until: Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tsynth.data.encoding import Encoder
     from tsynth.data.schema import Column, Schema
 
-__all__ = ["Shares", "apportion"]
+__all__ = ["Shares", "apportion", "parse_shares", "told"]
 
 SLACK = 1e-6
 """By how much shares may miss 1, so that thirds can be written."""
@@ -49,7 +49,7 @@ class Shares:
     targets: tuple[_Target, ...]
 
     @classmethod
-    def read(cls, given: Any, schema: Schema, encoder: Encoder | None) -> Shares:
+    def read(cls, given: Any, schema: Schema, encoder: Encoder | None = None) -> Shares:
         """Check shares against a schema.
 
         Parameters
@@ -104,18 +104,46 @@ class Shares:
                 )
         return pa.table(columns)
 
-    def sentence(self) -> str:
-        """The shares in words."""
-        said = []
-        for target in self.targets:
-            for places, share in zip(target.places, target.shares, strict=True):
-                levels = [
-                    f"{c.name} {_levels(c)[place]}" for c, place in zip(target.columns, places, strict=True)
-                ]
-                said.append(f"{', '.join(levels)}: {100 * share:.3g} %")
-        return "; ".join(said)
+
+def told(shares: Mapping[str, Mapping[str, float]]) -> str:
+    """Target shares in words: "sex male 50 %, female 50 %"."""
+    columns = [
+        f"{name} " + ", ".join(f"{level} {100 * share:.3g} %" for level, share in levels.items())
+        for name, levels in shares.items()
+    ]
+    return "; ".join(columns)
 
 
+def parse_shares(words: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Shares as a command takes them: ``COLUMN=LEVEL:SHARE,LEVEL:SHARE``, a word a column.
+
+    Raises
+    ------
+    UsageError
+        A word does not read so, or a column or a level stands twice.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for word in words:
+        column, sign, rest = word.partition("=")
+        if not sign or not column or not rest or column in found:
+            raise UsageError(f"shares {word!r} do not read as {_FORM}", fix="give each column once")
+        found[column] = levels = {}
+        for piece in rest.split(","):
+            level, sign, number = piece.rpartition(":")
+            try:
+                share = float(number)
+            except ValueError:
+                share = float("nan")
+            if not sign or not level or level in levels or not np.isfinite(share):
+                raise UsageError(
+                    f"shares {word!r}: {piece!r} does not read as LEVEL:SHARE",
+                    fix="write for example region=north:.5,south:.5, each level once",
+                )
+            levels[level] = share
+    return found
+
+
+_FORM = "COLUMN=LEVEL:SHARE,LEVEL:SHARE"
 _EXAMPLE = 'write {"region": {"north": 0.5, "south": 0.5}}'
 
 

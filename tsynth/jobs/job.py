@@ -141,6 +141,9 @@ class SamplePart(_Part):
     parts: int | None = Field(default=None, ge=1, description="Files that the rows are written in.")
     workers: int = Field(default=1, ge=1, description="Processes that make parts side by side.")
     conditions: Path | None = Field(default=None, description="File with given statics, one row an entity.")
+    shares: dict[str, dict[str, float]] | None = Field(
+        default=None, description="Share of the entities of each level, by static column."
+    )
 
 
 class SplitPart(_Part):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -13,6 +14,7 @@ from tsynth import __version__
 from tsynth.data.files import read_file, write_parquet, write_text
 from tsynth.data.frames import outgoing
 from tsynth.generators.artifacts import load
+from tsynth.generators.conditions import Conditions
 from tsynth.jobs.output import DATA, ENTITIES, WORK, file_sum
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from tsynth.data.sequences import Sequences
     from tsynth.generators.base import Generator
 
-__all__ = ["SYNTHETIC", "Part", "as_written", "make", "plan", "read_conditions", "write"]
+__all__ = ["SYNTHETIC", "Given", "Part", "as_written", "make", "plan", "read_conditions", "write"]
 
 SYNTHETIC = {
     "synthetic": "true",
@@ -54,6 +56,25 @@ class Part:
         return f"part-{self.number:05d}"
 
 
+@dataclass(frozen=True)
+class Given:
+    """What is given for the entities to be made.
+
+    Parameters
+    ----------
+    n : int
+        Entities of all parts together.
+    conditions : str, optional
+        Path of a file with given statics.
+    shares : mapping, optional
+        Target shares of levels, by column.
+    """
+
+    n: int
+    conditions: str | None = None
+    shares: Mapping[str, Mapping[str, float]] | None = None
+
+
 def plan(n: int, rows_an_entity: float, parts: int | None) -> list[Part]:
     """Entities 0 to n - 1 as parts of about the same size; so that one holds about a million rows, unless told."""
     if parts is None:
@@ -69,7 +90,7 @@ def write(
     folder: str,
     part: Part,
     seed: int,
-    conditions: str | None,
+    given: Given,
     key: str,
     keep: int,
 ) -> tuple[dict[str, Any], Sequences | None]:
@@ -81,8 +102,7 @@ def write(
         Path and hash of the fitted model, path of the release.
     part : Part
     seed : int
-    conditions : str, optional
-        Path of a file with given statics.
+    given : Given
     key : str
         What the record is found by when the run is resumed.
     keep : int
@@ -94,7 +114,7 @@ def write(
         Key, rows, entities, and for each file its sha256 and size.
     kept : Sequences or None
     """
-    made = make(model, model_sum, part, seed, conditions)
+    made = make(model, model_sum, part, seed, given)
     home = Path(folder)
     files = {}
     for place, table in ((DATA, made.table()), (ENTITIES, made.entity_table())):
@@ -116,13 +136,17 @@ def write(
     return record, _light(made if keep >= made.n_entities else made.take(_first(keep)))
 
 
-def make(model: str, model_sum: str, part: Part, seed: int, conditions: str | None) -> Sequences:
+def make(model: str, model_sum: str, part: Part, seed: int, given: Given) -> Sequences:
     """The entities of a part; the same ones, whatever part they are made in."""
     generator = _loaded(model, model_sum)
-    given = None if conditions is None else read_conditions(conditions).slice(part.first, part.count)
-    return generator.sample(
-        None if given is not None else part.count, seed=seed, first=part.first, conditions=given
-    )
+    if given.shares is not None:
+        shares = json.dumps(given.shares)
+        table = _with_shares(model, model_sum, shares, given.n, seed, given.conditions)
+    elif given.conditions is not None:
+        table = read_conditions(given.conditions)
+    else:
+        return generator.sample(part.count, seed=seed, first=part.first)
+    return generator.sample(seed=seed, first=part.first, conditions=table.slice(part.first, part.count))
 
 
 def as_written(data: Sequences, table: pa.Table) -> pa.Table:
@@ -141,6 +165,20 @@ def _loaded(model: str, model_sum: str) -> Generator:
 def read_conditions(path: str) -> pa.Table:
     """The conditions in a file."""
     return read_file(Path(path)).table
+
+
+@lru_cache(maxsize=1)
+def _with_shares(
+    model: str, model_sum: str, shares: str, n: int, seed: int, conditions: str | None
+) -> pa.Table:
+    """Conditions of all entities, so that the shares hold of the parts together."""
+    generator = _loaded(model, model_sum)
+    drawn = generator.target_shares(json.loads(shares)).draw(n, seed)
+    if conditions is None:
+        return drawn
+    schemas = generator.schema_, generator.bare_schema_
+    given = Conditions.read(read_conditions(conditions), *schemas)
+    return given.with_columns(Conditions.read(drawn, *schemas)).table
 
 
 def _light(data: Sequences) -> Sequences:

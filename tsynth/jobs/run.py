@@ -19,6 +19,7 @@ from tsynth.errors import ArtifactError, UsageError
 from tsynth.generators.artifacts import load, model_hash
 from tsynth.generators.creation import create
 from tsynth.generators.recommend import recommend
+from tsynth.generators.shares import Shares, told
 from tsynth.jobs import account, estimates, parts
 from tsynth.jobs.job import Job
 from tsynth.jobs.machine import Stopwatch, versions
@@ -119,6 +120,7 @@ class _Run:
     def release(self) -> Release:
         data = self.read()
         train, holdout = self.split(data)
+        train = self.shares(train)
         rules = self.rules(train)
         train = train.with_schema(train.schema.replace(constraints=tuple(rule.to_dict() for rule in rules)))
         generator, reason = self.fit(train)
@@ -166,6 +168,19 @@ class _Run:
             train = train.with_notes(Note("held_out_in_time", said))
             self.progress.say(said)
         return train, holdout
+
+    def shares(self, train: Sequences) -> Sequences:
+        """Refuse target shares of what does not exist before anything is learned, and note those that are asked for."""
+        wanted = self.job.sample.shares
+        if wanted is None:
+            return train
+        Shares.read(wanted, train.schema)
+        said = (
+            "groups were made as frequent as asked for, not as in the source; scores that compare them count that as "
+            "a gap: " + told(wanted)
+        )
+        self.progress.say(said)
+        return train.with_notes(Note("target_shares", said))
 
     def rules(self, train: Sequences) -> list[Constraint]:
         estimate = estimates.constraints(train.n_rows, len(train.schema))
@@ -233,18 +248,22 @@ class _Run:
         planned = parts.plan(n, mean, self.job.sample.parts)
         conditions = self.job.sample.conditions
         model_sum = model_hash(generator)
-        base = {
+        base: dict[str, Any] = {
             "model": model_sum,
             "seed": self.sample_seed,
             "conditions": None if conditions is None else file_sum(conditions),
         }
+        shares = self.job.sample.shares
+        if shares is not None:
+            generator.target_shares(shares)
+            base |= {"shares": shares, "n": n}
         keys = [key_of({**base, "first": part.first, "count": part.count}) for part in planned]
         records: dict[int, dict[str, Any]] = {}
         kept: dict[int, Sequences] = {}
         estimate = estimates.sample(n * mean) / min(self.job.sample.workers, len(planned))
         self.progress.stage("sampling", n, estimate)
         keep = min(SCORED_ENTITIES, max(2, int(SCORED_ROWS / max(mean, 1))))
-        given = None if conditions is None else str(conditions)
+        given = parts.Given(n, None if conditions is None else str(conditions), shares)
         todo, tasks = [], []
         with self.watch.stage("sample"):
             for part, key in zip(planned, keys, strict=True):
