@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import date, timedelta
 from pathlib import Path
@@ -328,6 +329,103 @@ def context(synthetic, **more):
     return Context(**{**told, "schema": synthetic.schema, "synthetic": synthetic, **more})
 
 
+def pictures(random, names=("north", "south", "east")):
+    """One picture of each kind that a score may ask for."""
+    months = [f"1993-{m:02d}-01" for m in range(1, 13)]
+    return [
+        {"kind": "lines", "title": "Lines", "x": list(range(30)), "real": None, "synthetic": list(range(30)),
+         "x_label": "lag", "y_label": "correlation", "caption": "no real line"},
+        {"kind": "lines", "title": "Dates", "x": months, "real": [None, *([0.4] * 11)], "synthetic": [0.5] * 12,
+         "dates": True, "shares": True, "x_label": "month", "y_label": "share"},
+        {"kind": "lines", "title": "Windows", "x": [1, 10, 100, 1000], "real": [1.0, 1.2, 2.0, 4.0],
+         "synthetic": [1.0, 1.1, 1.2, 1.3], "log_x": True, "x_label": "hours", "y_label": "dispersion"},
+        {"kind": "histogram", "title": "Spans", **histogram(random, np.exp(np.linspace(0, 8, 25))), "log": True,
+         "unit": "days"},
+        {"kind": "bars", "title": "Pairs of codes", **bars(random, [f"{n} then pay" for n in names])},
+        {"kind": "bars", "title": "Hours", **bars(random, [str(h) for h in range(24)])},
+        {"kind": "bars", "title": "Rates", "levels": list(names), "real": [1.2, 30.0, None], "shares": False,
+         "synthetic": [1.5, 20.0, 3.0]},
+        {"kind": "ranking", "title": "Worst windows", "names": list(names), "values": [0.3, -0.1, 0.2],
+         "label": "gap"},
+    ]  # fmt: skip
+
+
+def table(names=("north", "south", "east")):
+    rows = [[n, 0.1234567, None, 12] for n in names]
+    return {"kind": "table", "title": "By region", "columns": ["region", "gap", "real", "rows"], "rows": rows}
+
+
+def survival(arm, shift=0.0):
+    left = [float(np.exp(-0.09 * (1 + shift) * t)) for t in range(25)]
+    made = [v**1.3 for v in left]
+    return {"kind": "lines", "title": f"Arm {arm}", "x": list(range(25)), "real": left, "synthetic": made,
+            "step": True, "x_label": "weeks", "y_label": "share alive", "shares": True}  # fmt: skip
+
+
+def attacked(random, name, title, excess, who):
+    """An attack on the privacy of the source, as its curve tells it."""
+    rate = {"false_positive_rate": 0.01, "rate": 0.014 + excess / 9, "interval": [0.004, 0.05 + excess / 9]}
+    control = {"auc": 0.501, "interval": [0.46, 0.54], "true_positive_rate": [{**rate, "rate": 0.012}]}
+    curve = {"auc": 0.5 + excess / 2, "interval": [0.46 + excess / 2, 0.54 + excess / 2], "attacker": who,
+             "true_positive_rate": [{**rate, "false_positive_rate": 0.1}, rate], "control": control}  # fmt: skip
+    return result(name, title, "privacy", excess, 0.002, 0.93, curve=curve,
+                  interval=(excess - 0.08, excess + 0.08))  # fmt: skip
+
+
+def rich(random, made, names=("north", "south", "east"), excess=0.02):
+    """Results with all that a score may add: pictures, examples, groups, attacks, and a question out of place."""
+    ids = made.entities["account_id"].to_pylist()
+    told = [
+        {"entity": str(ids[i]), "rows": int(made.lengths[i]), "probability": 0.99 - 0.05 * i,
+         "away": [f"Its mean {n} is 310; the middle of real sequences is 9.51." for n in names[:2]]}
+        for i in range(5)
+    ]  # fmt: skip
+    groups = [
+        {"name": n, "entities": {"real": 120 - 57 * i, "synthetic": 130 - 60 * i}, "small": i == 2, "gap": 0.1 * i,
+         "floor": None if i == 2 else 0.02, "share": {"real": 0.4, "synthetic": 0.45}}
+        for i, n in enumerate(names[:3])
+    ]  # fmt: skip
+    roc = {"false": list(np.linspace(0, 1, 30)), "true": list(np.linspace(0, 1, 30) ** 0.4)}
+    found = [
+        result("dispersion", "Counts in windows", "fidelity", 0.2, 0.05, 0.02,
+               curve={"pictures": pictures(random, names)}),
+        result("of_a_plugin", "A score of a plug-in", "fidelity", 0.1, 0.05, 0.02,
+               curve={"pictures": [table(names), {"kind": "pie"}, None, {"kind": "lines", "x": [1], "synthetic": []}]}),
+        result("sequence_judge", "Judge of raw sequences", "fidelity", 0.6, 0.03, 0.01,
+               curve={"auc": 0.8, "interval": [0.76, 0.84], "folds": 4, "apart": "entities and times", "roc": roc,
+                      "examples": [{k: v for k, v in e.items() if k != "away"} for e in told]}),
+        result("classifier_entities", "Judge of whole sequences", "fidelity", 0.5, 0.03, 0.01,
+               curve={"auc": 0.75, "folds": 3, "roc": roc, "features": [], "examples": told}),
+        result("survival_curve", "Survival", "fidelity", 0.08, 0.03, 0.02,
+               curve={"pictures": [survival(n, i) for i, n in enumerate(names[:3])]}),
+        result("representation", "Who is there", "fairness", 0.04, 0.02, 0.01,
+               curve={"columns": ["region"], "groups": groups}),
+        attacked(random, "membership_density", "Membership by density", excess,
+                 "Knows a whole record and the law of the source from public data."),
+        attacked(random, "membership_nearest", "Membership by nearest neighbours", excess / 2,
+                 "Knows a whole record."),
+        Result(name="returns", title="Returns", question="Do returns look alike?", group="fidelity",
+               status="does not apply", reason="no column holds prices"),
+    ]  # fmt: skip
+    return {r.name: r for r in found}
+
+
+GATE = {
+    "title": "Publication",
+    "passed": False,
+    "rules": [
+        {"score": "sequence_judge", "limit": 0.3, "kind": "excess", "found": 0.57, "passed": False, "by": 0.27,
+         "why": "a judge tells the rows apart too often"},
+        {"score": "exact_rows", "limit": 0.01, "kind": "value", "found": 0.002, "passed": True, "by": None,
+         "why": ""},
+    ],
+}  # fmt: skip
+CASTS = [
+    {"column": "amount", "from": "text", "to": "number", "cells": 4100, "unreadable": 3},
+    {"column": "sex", "from": "int64", "to": "text", "cells": 400, "unreadable": 0},
+]
+
+
 class Examples:
     """Builders that a test may bend."""
 
@@ -342,6 +440,31 @@ class Examples:
     def bank(self):
         random = self.random()
         return Report(results(random), ANSWERS, {"seed": 7}), context(payments(random))
+
+    def full(self):
+        """All that scores and runs may add to a page."""
+        random = self.random()
+        made = payments(random)
+        found = {**results(random), **rich(random, made)}
+        return Report(found, ANSWERS, {"seed": 7, "gate": GATE, "casts": CASTS}), context(made)
+
+    def several(self, count=3):
+        """As many reports on the same source, each worse than the one before."""
+        out = {}
+        for i in range(count):
+            random = self.random(i)
+            made = payments(random)
+            found = {**results(random), **rich(random, made, excess=0.02 + 0.09 * i)}
+            worse = {
+                n: dataclasses.replace(r, value=r.value * (1 + 0.4 * i))
+                if r.counts_as_fidelity and r.value is not None
+                else r
+                for n, r in found.items()
+            }
+            out[f"generator {i + 1}"] = Report(
+                worse, ANSWERS, {"seed": 7, "gate": GATE} if i else {"seed": 7}
+            )
+        return out
 
     def hostile(self):
         """Names that try to leave their place, and texts that fonts and encodings choke on."""
@@ -376,7 +499,10 @@ class Examples:
             ],
         )
         answers = (Answer("faithful", "poor", names[0], 1.0, None, names[2]), *ANSWERS[1:])
-        return Report(results(random, columns, codes=names), answers), told
+        found = {**results(random, columns, codes=names), **rich(random, made, names)}
+        gate = {"title": names[0], "passed": True, "rules": [{**r, "score": names[4]} for r in GATE["rules"]]}
+        casts = [{**c, "column": n, "from": n, "to": n} for c, n in zip(CASTS, names, strict=False)]
+        return Report(found, answers, {"gate": gate, "casts": casts}), told
 
 
 @pytest.fixture(scope="session")
@@ -387,4 +513,4 @@ def examples() -> Examples:
 @pytest.fixture(scope="session")
 def pages(examples) -> dict[str, str]:
     """The page of each example, made once."""
-    return {name: render_page(*getattr(examples, name)()) for name in ("bank", "hostile")}
+    return {name: render_page(*getattr(examples, name)()) for name in ("bank", "full", "hostile")}

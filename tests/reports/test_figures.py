@@ -182,7 +182,7 @@ def test_rows_without_time_or_values():
     drawn, _, said = timelines(sequences([1], [ID, Column("note", "text", dtype="string")], {"note": ["x"]}))
     assert len(drawn) == 1
     assert "ticks show rows" in said
-    assert timelines(sequences([0, 0], [ID, Column("v")], {"v": pa.array([], pa.float64())})) == ([], "")
+    assert timelines(sequences([0, 0], [ID, Column("v")], {"v": pa.array([], pa.float64())})) == ([], [], "")
 
 
 def test_a_long_sequence_stays_small():

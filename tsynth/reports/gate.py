@@ -49,7 +49,8 @@ def gate(report: Report) -> Gate | None:
     else:
         names = ", ".join(dict.fromkeys(r["score"] for r in failed[:4]))
         more = f" and {len(failed) - 4} more" if len(failed) > 4 else ""
-        sentence = f"{len(failed)} of {len(rules)} thresholds are not met: {names}{more}"
+        are = "is" if len(failed) == 1 else "are"
+        sentence = f"{len(failed)} of {len(rules)} thresholds {are} not met: {names}{more}"
     return Gate(title, passed, sentence, tuple(sorted(rules, key=lambda r: r["passed"])))
 
 

@@ -28,16 +28,33 @@ class Ruler:
 
     def ticks(self) -> list[tuple[float, str]]:
         """Places and numbers of the axis."""
-        marks = [0.0, *(self.top * part for part in (0.01, 0.05, 0.2, 0.5, 1.0))]
-        return [(self.at(m), number(m)) for m in marks]
+        return [(self.at(m), text) for m, text in self._marks()]
 
-    def svg(self, result: Result) -> str:
-        """The row of one score: its marks only, words stand beside it."""
-        middle = 15
-        pieces = [f'<line x1="{at}%" x2="{at}%" y1="0" y2="30" class="grid"/>' for at, _ in self.ticks()]
+    def _marks(self) -> list[tuple[float, str]]:
+        marks = [0.0, *(self.top * part for part in (0.01, 0.05, 0.2, 0.5, 1.0))]
+        return [(m, number(m)) for m in marks]
+
+    def svg(self, result: Result, small: bool = False) -> str:
+        """The row of one score: its marks only, words stand beside it.
+
+        Parameters
+        ----------
+        result : Result
+        small : bool
+            Half as tall, for many side by side.
+        """
+        middle = 8 if small else 15
+        grid = (0.0, self.top) if small else [m for m, _ in self._marks()]
+        pieces = [
+            f'<line x1="{at}%" x2="{at}%" y1="0" y2="{2 * middle}" class="grid"/>'
+            for at in map(self.at, grid)
+        ]
         pieces.append(f'<line x1="1.5%" x2="98.5%" y1="{middle}" y2="{middle}" class="base"/>')
         said = []
-        for value, kind, tall in ((result.copied, "copied", 14), (result.floor, "floor", 26)):
+        for value, kind, tall in (
+            (result.copied, "copied", 10 if small else 14),
+            (result.floor, "floor", 14 if small else 26),
+        ):
             if value is not None:
                 wide = 8 if kind == "copied" else 3
                 box = f'x="{-wide / 2:g}" y="{middle - tall / 2:g}" width="{wide}" height="{tall}"'
@@ -53,10 +70,12 @@ class Ruler:
                 pieces.append(
                     f'<line x1="{low}%" x2="{high}%" y1="{middle}" y2="{middle}" class="interval"/>'
                 )
-            pieces.append(f'<circle cx="{self.at(result.value)}%" cy="{middle}" r="5.5" class="dot"/>')
+            pieces.append(
+                f'<circle cx="{self.at(result.value)}%" cy="{middle}" r="{4.5 if small else 5.5}" class="dot"/>'
+            )
             said.insert(0, f"synthetic {number(result.value)}")
         label = ", ".join(said) or "no number"
-        return f'<svg class="strip" role="img" aria-label="{label}">{"".join(pieces)}</svg>'
+        return f'<svg class="strip{" small" if small else ""}" role="img" aria-label="{label}">{"".join(pieces)}</svg>'
 
 
 def ruler(results: Iterable[Result]) -> Ruler:
