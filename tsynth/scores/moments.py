@@ -11,9 +11,11 @@ from tsynth.scores.weights import Counts
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["between_share", "correlation", "group_sums", "pair_sums", "sums"]
+__all__ = ["PAIR", "between_share", "correlation", "group_sums", "pair_sums", "sums"]
 
 TINY = 1e-12
+PAIR = 6
+"""Sums that `pair_sums` makes."""
 
 
 def sums(entity: NDArray[np.int64], n_entities: int, *amounts: NDArray[np.float64]) -> Counts:
@@ -24,10 +26,13 @@ def sums(entity: NDArray[np.int64], n_entities: int, *amounts: NDArray[np.float6
 def pair_sums(
     entity: NDArray[np.int64], n_entities: int, x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> Counts:
-    """What `correlation` needs of pairs that are both known; other pairs are left out."""
-    known = np.isfinite(x) & np.isfinite(y)
-    entity, x, y = entity[known], x[known], y[known]
-    return sums(entity, n_entities, np.ones(len(x)), x, y, x * y, x * x, y * y)
+    """What `correlation` needs, over pairs of which both are known; several x, (c, k), have their sums in a row."""
+    amounts = []
+    for one in np.atleast_2d(x):
+        known = np.isfinite(one) & np.isfinite(y)
+        a, b = np.where(known, one, 0.0), np.where(known, y, 0.0)
+        amounts += [known.astype(np.float64), a, b, a * b, a * a, b * b]
+    return sums(entity, n_entities, *amounts)
 
 
 def correlation(totals: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -77,9 +77,10 @@ class Dispersion(PartsScore):
         if not len(windows):
             raise CannotSay("no two entities are long enough for two windows")
         found = [_part("rows", None, sides, rows, windows, 1.0, unit)]
-        names = ruler.code_names[:-1][:CODES] if ruler.code_columns else []
-        codes = [ruler.codes(d) for d in sides]
-        for at, name in enumerate(names if len(ruler.code_names) > 2 else []):
+        if not ruler.code_columns or len(ruler.code_names) <= 2:
+            return found
+        names, codes = ruler.code_names[:-1][:CODES], [ruler.codes(d) for d in sides]
+        for at, name in enumerate(names):
             chosen = [c == at for c in codes]
             found.append(_part(f"rows “{name}”", name, sides, chosen, windows, 1 / len(names), unit))
         return found
