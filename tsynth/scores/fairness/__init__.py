@@ -1,0 +1,1 @@
+"""Is every group served alike? Groups are levels of static columns, and their intersections."""
