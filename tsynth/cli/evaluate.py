@@ -134,11 +134,15 @@ def _sides(files: list[Path], entities: list[Path]) -> list[Side]:
 
     if entities and len(entities) != len(files):
         raise UsageError(
-            f"there are {len(files)} synthetic files but {len(entities)} entity tables of them",
+            f"--synthetic is given {_times(len(files))}, --synthetic-entities {_times(len(entities))}",
             fix="give --synthetic-entities once for each --synthetic, in the same order",
         )
     tables: list[Path | None] = [*entities] or [None] * len(files)
     return [Side(file, table) for file, table in zip(files, tables, strict=True)]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _print(reports: dict[str, Report], json: Path | None) -> None:

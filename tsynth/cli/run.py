@@ -101,14 +101,24 @@ def run(
     }
     job = _job(files or [], _known(given))
 
+    from tsynth.errors import GateFailed
+    from tsynth.jobs.release import Release
     from tsynth.jobs.run import run as make
 
+    failed: GateFailed | None = None
     with progress() as shown:
-        release = make(job, progress=shown)
+        try:
+            release = make(job, progress=shown)
+        except GateFailed as error:
+            # The release is written all the same; what is said of it comes first, the failure last.
+            release, failed = Release.open(job.release.out), error
     if json:
         sys.stdout.write(js.dumps(dict(release.manifest), indent=1, ensure_ascii=False) + "\n")
     finish(release)
     say(f"tsynth verify {_near(release.path)}   checks that nothing in it was altered")
+    if failed is not None:
+        _print_failures(release)
+        raise failed
 
 
 def _known(given: dict[str, Any]) -> dict[str, Any]:
@@ -148,6 +158,16 @@ def _merged(content: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
         old = merged.get(key)
         merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
+
+
+def _print_failures(release: Release) -> None:
+    from tsynth.cli.terminal import say
+    from tsynth.jobs.gate import FAILED, failures
+
+    say()
+    for row in failures(release.manifest["gate"]):
+        found, limit, by = (f"{word} {cell}" for word, cell in zip(FAILED[1:4], row[1:4], strict=True))
+        say(f"  - {row[0]}: {found}, {limit}, {by}: {row[4]}")
 
 
 def _near(path: Path) -> Path:

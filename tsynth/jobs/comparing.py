@@ -81,5 +81,7 @@ def _cell(answer: Mapping[str, Any]) -> str:
     if answer["number"] is None:
         return str(answer["level"])
     beside = "" if answer["reference"] is None else f", real {number(answer['reference'])}"
-    unit = f" {answer['unit']}" if answer["unit"] and answer["unit"] != "times the noise floor" else ""
+    unit = (
+        f" {answer['unit']}" if 0 < len(answer["unit"]) <= 4 else ""
+    )  # AUC, R2; the page says the longer ones
     return f"{answer['level']} ({number(answer['number'])}{unit}{beside})"

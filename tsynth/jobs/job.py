@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import tomllib
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from tsynth.data.schema import Kind, Role, TimeUnit
 from tsynth.errors import UsageError
+from tsynth.jobs.mistakes import mistakes
 
 __all__ = [
     "ColumnEdit",
@@ -161,6 +161,13 @@ class ScorePart(_Part):
     scores: Literal["standard", "all"] | list[str] = Field(
         default="standard", description="A suite, or names of scores."
     )
+    tasks: Names = Field(
+        default_factory=list, description="What synthetic rows are to be used for; as `--task` takes it."
+    )
+    groups: Names = Field(default_factory=list, description="Columns by which fairness is asked.")
+    gate: str | None = Field(
+        default=None, description="A ready gate, or a TOML file of thresholds that the scores must keep."
+    )
 
 
 class ReleasePart(_Part):
@@ -239,7 +246,7 @@ class Job(_Part):
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            lines = [_line(entry, cls) for entry in error.errors()]
+            lines = mistakes(error, cls, "the job")
             raise UsageError(
                 f"{where} cannot be run as a job:\n  " + "\n  ".join(lines) + "\n ",
                 fix="`tsynth run --schema` says what may stand in it",
@@ -261,6 +268,7 @@ class Job(_Part):
             update={
                 "source": source,
                 "schema_": self.schema_.model_copy(update={"file": at(self.schema_.file)}),
+                "score": self.score.model_copy(update={"gate": _gate_at(self.score.gate, folder)}),
                 "sample": self.sample.model_copy(update={"conditions": at(self.sample.conditions)}),
                 "release": self.release.model_copy(
                     update={"out": at(self.release.out), "model": at(self.release.model)}
@@ -278,6 +286,7 @@ class Job(_Part):
             ("schema", "file"),
             ("sample", "conditions"),
             ("release", "model"),
+            ("score", "gate"),
         ):
             if content.get(table, {}).get(key):
                 content[table][key] = Path(content[table][key]).name
@@ -291,32 +300,8 @@ class Job(_Part):
         return json.dumps(cls.model_json_schema(by_alias=True), indent=1, ensure_ascii=False)
 
 
-def _line(entry: Mapping[str, Any], job: type[BaseModel]) -> str:
-    """A problem of the file in one line: where, what, and the nearest name where one was mistyped."""
-    place = [str(step) for step in entry["loc"]]
-    where = ".".join(place) or "the job"
-    if entry["type"] == "missing":
-        return f"{where} is missing"
-    if entry["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(place[-1], _known(place[:-1], job), 1)
-        return f"{where} is not known" + (f"; did you mean {near[0]}?" if near else "")
-    message = str(entry["msg"]).removeprefix("Value error, ")
-    if entry["type"] == "value_error":
-        return message
-    given = entry.get("input")
-    shown = "" if isinstance(given, dict) else f" (it is {given!r})"
-    return f"{where}: {message[:1].lower()}{message[1:]}{shown}"
-
-
-def _known(place: list[str], model: type[BaseModel]) -> list[str]:
-    """Names that may stand at a place of the file."""
-    for step in place:
-        fields = {f.alias or name: f.annotation for name, f in model.model_fields.items()}
-        if step not in fields:
-            continue
-        inner = fields[step]
-        if step == "columns":
-            return list(ColumnEdit.model_fields)
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            model = inner
-    return [f.alias or name for name, f in model.model_fields.items()]
+def _gate_at(gate: str | None, folder: Path) -> str | None:
+    """A gate's file beside the job; a ready gate's name as it is."""
+    if gate is None or not (gate.endswith(".toml") or "/" in gate):
+        return gate
+    return str(folder / Path(gate).expanduser())

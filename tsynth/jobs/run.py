@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsynth import engine, registry
+from tsynth import engine
 from tsynth.data.files import write_atomic, write_text
 from tsynth.data.sequences import Note, concat
 from tsynth.errors import ArtifactError, UsageError
@@ -21,6 +21,8 @@ from tsynth.generators.creation import create
 from tsynth.generators.recommend import recommend
 from tsynth.generators.shares import Shares, told
 from tsynth.jobs import account, estimates, parts
+from tsynth.jobs.asked import known_columns, scores_of
+from tsynth.jobs.gate import Gate
 from tsynth.jobs.job import Job
 from tsynth.jobs.machine import Stopwatch, versions
 from tsynth.jobs.output import CARD, PAGE, REPORT, Output, file_sum, key_of
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from tsynth.data.constraints import Constraint
     from tsynth.data.sequences import Sequences
     from tsynth.generators.base import Generator
+    from tsynth.scores.base import Score
     from tsynth.scores.report import Report
 
 __all__ = ["choose_generator", "run"]
@@ -68,6 +71,8 @@ def run(job: str | Path | Mapping[str, Any] | Job, *, progress: Progress | None 
         The rows cannot be read or used as they are.
     ResourceError
         Disk, memory, a worker or another writer is in the way; finished parts are kept.
+    GateFailed
+        The release does not keep the thresholds that the job sets; it is written and says so.
 
     Examples
     --------
@@ -79,7 +84,11 @@ def run(job: str | Path | Mapping[str, Any] | Job, *, progress: Progress | None 
         job = Job.load(job) if isinstance(job, str | Path) else Job.read(job)
     check(job)
     with Output.open(job.release.out, force=job.release.force) as output:
-        return _Run(job, output, progress or Silent()).release()
+        release = _Run(job, output, progress or Silent()).release()
+    if job.score.gate is not None:
+        advice = f"the release is written, and its report says so: {release.page}"
+        Gate.load(job.score.gate).demand({"": release.report}, where=advice)
+    return release
 
 
 def check(job: Job) -> None:
@@ -88,7 +97,7 @@ def check(job: Job) -> None:
     Raises
     ------
     UsageError
-        An unknown generator, parameter or score.
+        An unknown generator, parameter, score, task or gate.
     """
     if job.generator.name is not None:
         create(job.generator.name, **job.generator.parameters)
@@ -96,9 +105,14 @@ def check(job: Job) -> None:
         raise UsageError(
             "the job gives parameters without a generator", fix="name one, [generator] name = ..."
         )
-    if not isinstance(job.score.scores, str):
-        for name in job.score.scores:
-            registry.find("scores", name)
+    _asked(job)
+
+
+def _asked(job: Job) -> tuple[list[Score], Gate | None]:
+    """The scores that the job asks, and the gate that they are held against."""
+    wanted = job.score
+    gate = None if wanted.gate is None else Gate.load(wanted.gate)
+    return scores_of(wanted.scores, wanted.tasks, wanted.groups, () if gate is None else gate.scores), gate
 
 
 def choose_generator(job: Job, train: Sequences) -> tuple[Generator, str]:
@@ -154,6 +168,7 @@ class _Run:
         self.progress.say(f"{data.n_rows:,} rows of {data.n_entities:,} {whose}, {len(data.schema)} columns")
         for note in data.notes:
             self.progress.say(note.message)
+        known_columns(self.job.score.groups, data.schema)
         return data
 
     def split(self, data: Sequences) -> tuple[Sequences, Sequences]:
@@ -299,16 +314,19 @@ class _Run:
         from tsynth.scores.harness import evaluate
 
         estimate = estimates.score(holdout.n_rows, len(train.schema))
+        scores, gate = _asked(self.job)
         with self.watch.stage("score"):
             report = evaluate(
                 train,
                 synthetic,
                 holdout,
                 seed=self.job.seed,
-                scores=self.job.score.scores,
+                scores=scores,
                 progress=asked_scores(self.progress, estimate),
             )
         self.progress.done()
+        if gate is not None:
+            report.meta["gate"] = gate.judge(report)
         return report
 
     def write(self, facts: account.Facts, report: Report, files: dict[str, Any], rows: int) -> Release:
