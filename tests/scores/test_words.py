@@ -16,7 +16,7 @@ from tsynth.scores.pictures import bars, histogram
 from tsynth.scores.report import Report
 from tsynth.scores.ruler import Ruler
 from tsynth.scores.summaries import Features
-from tsynth.scores.utility.training import task_of
+from tsynth.scores.utility.tasks import task_of
 from tsynth.scores.verdicts import against_floor, answers
 
 

@@ -1,0 +1,1 @@
+"""Does what ends a history come when it should."""
