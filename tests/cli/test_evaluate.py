@@ -97,7 +97,7 @@ def test_a_gate_that_is_not_passed_ends_with_6_and_says_what_failed(tsynth, side
         (("--gate", "publicaton"), 2, "did you mean publication?"),
         (("--group", "products"), 2, "group 'products': there is no such column; did you mean product?"),
         (("--out", "out", "--private-look", "out/look"), 2, "must not be handed out; choose a folder elsewhere"),
-        (("--synthetic-entities", "a.csv", "--synthetic-entities", "b.csv"), 2, "given once, --synthetic-entities 2 times"),
+        (("--synthetic-entities", "a.csv", "--synthetic-entities", "b.csv"), 2, "once, --synthetic-entities 2 times"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_in_words(tsynth, sides, more, code, said):
