@@ -66,8 +66,8 @@ classifier_entities, classifier_rows
     ``{"auc": number, "folds": int, "roc": {"false": [...], "true": [...]}, "features": [{"name", "drop"}]}``;
     ``drop`` is the loss of AUC when the feature is shuffled. ``"examples": [{"entity", "rows", "probability", "away":
     [sentences]}]`` are the synthetic entities that the judge was surest of, out of fold, with what gave them away;
-    ``sequence_judge`` has them without "away", and "interval", the AUC's. ``classifier_rows`` adds ``"auc_alone"`` (lone rows)
-    beside ``"auc"`` (rows with the rows before them).
+    ``sequence_judge`` has them without "away", and "interval", the AUC's. ``classifier_rows`` adds ``"auc_alone"``
+    (lone rows) beside ``"auc"`` (rows with the rows before them).
 utility
     ``{"task": sentence, "target": name, "measure": "AUC", "accuracy" or "R2", "real": number, "synthetic": number,
     "constant": number}``; ``real`` is trained on real data of the same size.
@@ -76,6 +76,16 @@ exact_rows, exact_runs
 nearest
     ``{"share": number, "chance": number, "distances": {"edges", "train", "holdout"}}``: how far the synthetic
     entities are from the nearest training and from the nearest holdout entity.
+membership_density, membership_nearest, known_rows, visit_times
+    ``{"auc", "interval": [low, high], "true_positive_rate": [{"false_positive_rate", "rate", "interval"}], "roc":
+    {"false", "true"}, "outliers": {"auc", "interval", "members"} or None, "attacker": a sentence on what he knows}``;
+    a rate is None where the false-positive rate is not one unseen entity.
+attribute_disclosure
+    ``{"success": {"members", "others"}, "attacker"}``: how often the secrets are guessed.
+adversarial_accuracy
+    ``{"accuracy": {"train", "reference"}}``.
+near_copies
+    ``{"share", "expected"}``.
 time_goes_back
     ``{"share": {"real", "synthetic"}}``.
 """

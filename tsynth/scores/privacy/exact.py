@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tsynth.data.streams import Streams
 
-__all__ = ["ExactRows", "ExactRuns"]
+__all__ = ["ExactRows", "ExactRuns", "folded"]
 
 
 @dataclass
@@ -32,6 +32,7 @@ class _Repeated:
 class _Exact(Score):
     group = "privacy"
     needs_holdout = True
+    whole_train = True
     run: ClassVar[int] = 1
     thing: ClassVar[str] = "rows"
 
@@ -131,22 +132,23 @@ def _hashes(
     for name in names:
         discrete = data.schema[name].discrete
         columns.append(data.codes(name).astype(np.float64) if discrete else data.numeric(name))
-    rows = _folded(columns, data.n_rows)
+    rows = folded(columns, data.n_rows)
     count = max(data.n_rows - run + 1, 0)
     gaps = between(data) if timed else np.empty(0)
     hashes = np.zeros(count, np.uint64)
     for k in range(run):
         hashes = _mixed(hashes + rows[k : k + count] + np.uint64(0x9E3779B97F4A7C15))
         if timed and (k or run == 1):
-            hashes = _folded([gaps[k : k + count]], count, hashes)
+            hashes = folded([gaps[k : k + count]], count, hashes)
     first, last = data.entity_of_row[:count], data.entity_of_row[run - 1 :]
     inside = first == last[:count]
     return hashes[inside], first[inside]
 
 
-def _folded(
+def folded(
     columns: list[NDArray[np.float64]], n: int, start: NDArray[np.uint64] | None = None
 ) -> NDArray[np.uint64]:
+    """A hash of each row of some columns, (n,), upon those of `start`; values that are not finite count as one."""
     out = np.zeros(n, np.uint64) if start is None else start
     for values in columns:
         bits = (np.where(np.isfinite(values), values, np.inf) + 0.0).view(
