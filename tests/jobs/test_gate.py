@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tsynth.errors import GateFailed, UsageError
-from tsynth.jobs.asked import known_columns, scores_of
+from tsynth.jobs.asked import check_asked, scores_of
 from tsynth.jobs.evaluating import Side, Wanted, _refuse_look, name_sides
 from tsynth.jobs.gate import Gate, about, failures, names
 from tsynth.jobs.job import Job
@@ -159,13 +159,20 @@ def test_a_gate_adds_the_scores_it_needs():
         scores_of("fast")
 
 
-def test_groups_reach_the_scores_that_take_them_and_unknown_columns_are_refused(sales):
+def test_groups_and_tasks_that_the_data_do_not_have_are_refused(sales):
     from tsynth.data.reading import read
 
-    schema = read(sales, entity="product", time="day").schema
+    train = read(sales, entity="product", time="day")
     with pytest.raises(UsageError, match="group 'solt': there is no such column; did you mean sold"):
-        known_columns(["solt"], schema)
-    known_columns(["sold"], schema)
+        check_asked([], ["solt"], train)
+    with pytest.raises(UsageError, match="task 'nonsense': no column is called 'nonsense'"):
+        check_asked(["nonsense"], [], train)
+    check_asked(["next sold"], ["sold"], train)
+
+
+def test_tasks_reach_the_score_that_takes_them():
+    (gaps, utility, *_) = scores_of(["gaps"], tasks=["next sold"])
+    assert (gaps.name, utility.name, utility.tasks) == ("gaps", "utility", ("next sold",))
 
 
 # --- names and folders of several files

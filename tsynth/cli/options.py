@@ -76,7 +76,9 @@ Drop = Annotated[
 Tasks = Annotated[
     list[str] | None,
     typer.Option(
-        "--task", metavar="TEXT", help="What models are trained for; give several for several tasks."
+        "--task",
+        metavar="TEXT",
+        help="What models are trained for: COLUMN, next COLUMN, forecast COLUMN, detection of COLUMN, survival.",
     ),
 ]
 Groups = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tsynth import registry
@@ -11,10 +12,10 @@ from tsynth.errors import UsageError
 from tsynth.jobs.mistakes import nearest
 
 if TYPE_CHECKING:
-    from tsynth.data.schema import Schema
+    from tsynth.data.sequences import Sequences
     from tsynth.scores.base import Score
 
-__all__ = ["known_columns", "scores_of"]
+__all__ = ["check_asked", "scores_of"]
 
 TAKES = {"tasks": "--task", "columns": "--group"}
 """Parameter of a score's constructor, and the flag that fills it."""
@@ -54,14 +55,22 @@ def scores_of(
     return [_made(name, given) for name in dict.fromkeys(asked)]
 
 
-def known_columns(groups: Sequence[str], schema: Schema) -> None:
-    """Refuse groups by columns that are not there."""
+def check_asked(tasks: Sequence[str], groups: Sequence[str], train: Sequences) -> None:
+    """Refuse groups by columns that are not there, and tasks that such data do not have, before anything is scored."""
     for name in groups:
-        if name not in schema:
+        if name not in train.schema:
             raise UsageError(
-                f"group {name!r}: there is no such column{nearest(name, schema.names)}",
-                fix="choose one of " + ", ".join(c.name for c in schema if c.learned),
+                f"group {name!r}: there is no such column{nearest(name, train.schema.names)}",
+                fix="choose one of " + ", ".join(c.name for c in train.schema if c.learned),
             )
+    if tasks:
+        from tsynth.scores.base import CannotSay
+        from tsynth.scores.ruler import ruler
+        from tsynth.scores.utility.tasks import named
+
+        for text in tasks:
+            with suppress(CannotSay):
+                named(ruler(train), text)
 
 
 def _takes(name: str, parameter: str) -> bool:

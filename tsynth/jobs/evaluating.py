@@ -15,7 +15,7 @@ from tsynth.data.sequences import Sequences
 from tsynth.data.text_values import TextOptions
 from tsynth.errors import SchemaMismatch, UsageError
 from tsynth.jobs import account, estimates, machine
-from tsynth.jobs.asked import known_columns, scores_of
+from tsynth.jobs.asked import check_asked, scores_of
 from tsynth.jobs.comparing import write_comparison
 from tsynth.jobs.output import CARD, PAGE, REPORT, writable
 from tsynth.jobs.progress import Progress, Silent, asked_scores
@@ -112,7 +112,7 @@ def evaluate(
     sides = [side.rows for side in (train, *synthetic, holdout) if side is not None]
     progress.stage("reading", estimate=estimates.read(sides))
     learned = read_source(source.model_copy(update={"path": [train.rows], "entities": train.table}), schema)
-    known_columns(wanted.groups, learned.schema)
+    check_asked(wanted.tasks, wanted.groups, learned)
     held = None if holdout is None else _real(holdout, learned.schema, source)
     made = {name: _made(side, learned.schema, source) for name, side in name_sides(synthetic).items()}
     progress.done()

@@ -21,7 +21,7 @@ from tsynth.generators.creation import create
 from tsynth.generators.recommend import recommend
 from tsynth.generators.shares import Shares, told
 from tsynth.jobs import account, estimates, parts
-from tsynth.jobs.asked import known_columns, scores_of
+from tsynth.jobs.asked import check_asked, scores_of
 from tsynth.jobs.gate import Gate
 from tsynth.jobs.job import Job
 from tsynth.jobs.machine import Stopwatch, versions
@@ -168,7 +168,7 @@ class _Run:
         self.progress.say(f"{data.n_rows:,} rows of {data.n_entities:,} {whose}, {len(data.schema)} columns")
         for note in data.notes:
             self.progress.say(note.message)
-        known_columns(self.job.score.groups, data.schema)
+        check_asked(self.job.score.tasks, self.job.score.groups, data)
         return data
 
     def split(self, data: Sequences) -> tuple[Sequences, Sequences]:
