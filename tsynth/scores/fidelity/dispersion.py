@@ -154,10 +154,11 @@ def _count(data: Sequences, rows: NDArray[np.bool_], windows: NDArray[np.float64
         owner, place = entity[inside], at[inside]
         order = np.lexsort((place, owner))
         owner, place = owner[order], place[order]
-        new = np.flatnonzero(np.r_[True, (np.diff(owner) != 0) | (np.diff(place) != 0)]) if len(owner) else []
-        held = np.diff(np.r_[new, len(owner)]).astype(np.float64)
+        change = (np.diff(owner, prepend=-1) != 0) | (np.diff(place, prepend=-1) != 0)
+        new = np.flatnonzero(change)
+        held = np.diff(np.append(new, len(owner))).astype(np.float64)
         total = np.bincount(owner, minlength=n).astype(np.float64)
-        squares = np.bincount(owner[new], held**2, n) if len(owner) else np.zeros(n)
+        squares = np.bincount(owner[new], held**2, n)
         around = squares - total**2 / np.maximum(whole, 1)
         columns += [around, np.maximum(whole - 1, 0), total, whole, (whole > 0).astype(np.float64)]
     return Counts.dense(np.column_stack(columns))

@@ -75,7 +75,7 @@ class Runs(PartsScore):
         found = _runs(ruler.code_names, sides, codes)
         few = [np.minimum(c, COMMON) for c in codes]
         names = [*ruler.code_names[:-1][:COMMON], "other"]
-        steps = [((0, 1, 2, 3), "patterns of four rows", 1.0)]
+        steps: list[tuple[tuple[int, ...], str, float]] = [((0, 1, 2, 3), "patterns of four rows", 1.0)]
         steps += [((0, k), f"rows {k} apart", 1 / len(BACK)) for k in BACK]
         for lags, label, weight in steps:
             if (ruler.train.lengths > lags[-1]).sum() >= 2:
