@@ -60,6 +60,7 @@ SCORES = {
     "adversarial_accuracy": "tsynth.scores.privacy.adversarial_accuracy:AdversarialAccuracy",
     "representation": "tsynth.scores.fairness.representation:Representation",
     "group_fidelity": "tsynth.scores.fairness.fidelity:GroupFidelity",
+    "group_utility": "tsynth.scores.fairness.utility:GroupUtility",
     "group_attacks": "tsynth.scores.fairness.attacks:GroupAttacks",
     "sequence_judge": "tsynth.scores.discrimination.sequence_judge:SequenceJudge",
     "window_trees": "tsynth.scores.published.trees:WindowTrees",

@@ -114,13 +114,13 @@ class GroupFidelity(GroupScore):
             raise CannotSay(f"fewer than two groups have {RANKED} real entities to compare")
         places = type(streams)(streams.seed, (*streams.path, "halves"), range(reference.n_entities))
         half = np.ascontiguousarray(places.uniform(HALVES).T < 0.5)
-        made = [_Inside(g, _parts(measure, g, reference, candidate, streams)) for g in groups]
+        columns = tuple(dict.fromkeys(name for g in groups for name in g.columns))
+        made = [_Inside(g, _parts(measure, g, columns, reference, candidate, streams)) for g in groups]
         made = [one for one in made if one.parts or not len(one.group.made)]
         if not any(one.parts for one in made):
             raise CannotSay("there is nothing to compare inside the groups")
         for one in made:
             one.chance = one.halves(half)
-        columns = tuple(dict.fromkeys(name for g in groups for name in g.columns))
         ranked, small = ([one for one in made if one.group.small == s] for s in (False, True))
         return _Compared(ranked, small, (reference.n_entities, candidate.n_entities), columns)
 
@@ -197,12 +197,18 @@ class GroupFidelity(GroupScore):
 
 
 def _parts(
-    ruler: Ruler, group: Group, reference: Sequences, candidate: Sequences, streams: Streams
+    ruler: Ruler,
+    group: Group,
+    apart: tuple[str, ...],
+    reference: Sequences,
+    candidate: Sequences,
+    streams: Streams,
 ) -> list[Part]:
+    """Columns other than those that make the groups, whose shares `representation` compares; times; lengths."""
     if not len(group.made):
         return []
     real, made = reference.take(group.real), candidate.take(group.made)
-    columns = [p for p in Marginals().parts(ruler, real, made, streams) if p.label not in group.columns]
+    columns = [p for p in Marginals().parts(ruler, real, made, streams) if p.label not in apart]
     rows = [] if ruler.schema.entity is None else Lengths().parts(ruler, real, made, streams)
     return [*columns, *_times(ruler, real, made), *rows]
 
