@@ -54,14 +54,22 @@ def section(result: dict) -> str:
         if limit:
             cells.append(number(row["seconds"] / limit["seconds"]))
         table.append(cells)
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in table]
+    lines = drawn(table)
     text = [f"## {title(result['case'])}", "", result["question"], ""]
     if result["note"]:
         text += [result["note"], ""]
     text += lines
     if limit:
         text += ["", f"Raw limit: {limit['what']}, {number(limit['seconds'])} s."]
+    for more in result.get("tables", ()):
+        heads = more["heads"]
+        text += ["", f"### {more['title']}", "", *([more["note"], ""] if more.get("note") else [])]
+        text += drawn([heads, ["---"] * len(heads), *more["rows"]])
     return "\n".join([*text, "", described(result), ""])
+
+
+def drawn(table: list[list[str]]) -> list[str]:
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in table]
 
 
 def described(result: dict) -> str:

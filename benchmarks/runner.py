@@ -6,7 +6,8 @@ A case is a file in benchmarks/cases/. The first line of its docstring is the qu
      "limit": {"what": "copy as many bytes", "seconds": .02}}
 
 `rows` holds tsynth and its peers on the same task; `limit` the bare task on the same machine (the raw limit),
-or None where there is none. Further numbers of a row (`peak_mib`, `rate`, ...) become columns of the page.
+or None where there is none. Further numbers of a row (`peak_mib`, `rate`, ...) become columns of the page. What is no
+list of tasks goes into `tables`, each {"title", "note", "heads": [k texts], "rows": [[k texts]]}.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def run(name: str, module: ModuleType, where: dict) -> Iterator[str]:
         "machine": where,
         "rows": answer["rows"],
         "limit": answer.get("limit"),
+        "tables": answer.get("tables", []),
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
