@@ -69,8 +69,12 @@ classifier_entities, classifier_rows
     ``sequence_judge`` has them without "away", and "interval", the AUC's. ``classifier_rows`` adds ``"auc_alone"``
     (lone rows) beside ``"auc"`` (rows with the rows before them).
 utility
-    ``{"task": sentence, "target": name, "measure": "AUC", "accuracy" or "R2", "real": number, "synthetic": number,
-    "constant": number}``; ``real`` is trained on real data of the same size.
+    ``{"task": sentence, "target": name, "measure": "AUC", "R2", "concordance" or "skill", "real": number, "synthetic":
+    number, "both": number, "constant": number, "tasks": [...], "pictures": [a table]}`` of the worst task; ``tasks``
+    holds one such entry a task, worst first. ``real`` is trained on real data of the same size, ``both`` on these
+    and the synthetic ones, ``constant`` is reached without a model.
+survival_curve, hazard_ratio
+    Pictures alone: staircases of everyone, of each arm and each event; a table of both hazard ratios.
 exact_rows, exact_runs
     ``{"share": {"real", "synthetic"}, "columns": [names compared]}``.
 nearest

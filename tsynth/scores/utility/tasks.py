@@ -250,11 +250,13 @@ def telling(ruler: Ruler, target: Column) -> list[str]:
 
 
 def _function(source: NDArray[np.int64], target: NDArray[np.int64]) -> bool:
-    """Whether the levels of one column tell those of the other; each level that must be learned counts as an error."""
+    """Whether the levels of one column tell those of the other; each level that must be learned counts as an error,
+    unless there is none and the levels are few.
+    """
     if not len(source):
         return False
     width = int(target.max()) + 1
     table = np.bincount(source * width + target, minlength=(int(source.max()) + 1) * width).reshape(-1, width)
     guessing = len(target) - table.sum(axis=0).max()
-    wrong = len(target) - table.max(axis=1).sum() + (table.sum(axis=1) > 0).sum()
-    return bool(wrong <= TELLS * guessing)
+    wrong, learned = len(target) - table.max(axis=1).sum(), (table.sum(axis=1) > 0).sum()
+    return bool(wrong + learned <= TELLS * guessing or (wrong == 0 and 5 * learned <= guessing))

@@ -11,8 +11,8 @@ from tsynth.scores.base import CannotSay, Detail, Result, Score
 from tsynth.scores.ruler import Ruler, ruler
 from tsynth.scores.utility.examples import Examples, examples
 from tsynth.scores.utility.models import MEMBERS, folds, members
+from tsynth.scores.utility.predictions import Predictions
 from tsynth.scores.utility.tasks import Task, named, tasks_of
-from tsynth.scores.utility.trial import Tested
 from tsynth.scores.words import number
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Tried", "Utility", "same_size", "tested_on"]
 
 FEWEST = 40
-STEADY = 0.5
-"""What the mean of the members varies with the sample beside what the jackknife of single, unsteady trees says:
-measured in simulated worlds."""
 
 
 class Utility(Score):
@@ -171,15 +168,15 @@ class Tried:
             same = same_size(ruler.train, reference.n_entities, streams)
             learn = examples(ruler, task, same)
             made = members(task, learn, self.test, folds(same.n_entities, streams.purpose("real")), streams)
-            kept[key] = ruler, learn, Tested(task, self.test, made.mean(axis=0))
+            kept[key] = ruler, learn, Predictions(task, self.test, made.mean(axis=0))
         _, self.learn_real, self.real = kept[key]
         self.learn = examples(ruler, task, candidate)
         self.fold = folds(candidate.n_entities, streams.purpose("made"))
         made = members(task, self.learn, self.test, self.fold, streams)
-        self.made = Tested(task, self.test, made.mean(axis=0))
+        self.made = Predictions(task, self.test, made.mean(axis=0))
         ones = np.ones((1, self.entities))
-        alone = np.array([Tested(task, self.test, m).reached(ones)[0] for m in made])
-        self.noise = (alone - alone.mean()) * np.sqrt((MEMBERS - 1) / MEMBERS) * STEADY
+        alone = np.array([Predictions(task, self.test, m).reached(ones)[0] for m in made])
+        self.noise = (alone - alone.mean()) * np.sqrt((MEMBERS - 1) / MEMBERS)
         self._both: float | None = None
 
     def losses(self, reference: NDArray[np.float64], candidate: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -202,7 +199,9 @@ class Tried:
             entities = int(joined.owner.max(initial=-1)) + 1
             fold = folds(entities, self.streams.purpose("both"))
             made = members(self.task, joined, self.test, fold, self.streams).mean(axis=0)
-            self._both = float(Tested(self.task, self.test, made).reached(np.ones((1, self.entities)))[0])
+            self._both = float(
+                Predictions(self.task, self.test, made).reached(np.ones((1, self.entities)))[0]
+            )
         return self._both
 
     def numbers(self) -> dict[str, Any]:

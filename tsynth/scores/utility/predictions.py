@@ -12,13 +12,13 @@ from tsynth.scores.utility.tasks import Task
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Tested"]
+__all__ = ["Predictions"]
 
 PAIRED = 1_500
 """Entities whose pairs are compared."""
 
 
-class Tested:
+class Predictions:
     """Predictions of one model for test examples, ready to be measured under many weights.
 
     Parameters
