@@ -432,6 +432,7 @@ class Examples:
     answers = ANSWERS
     histogram, bars, column, result = map(staticmethod, (histogram, bars, column, result))
     results, payments, context = map(staticmethod, (results, payments, context))
+    pictures, table, survival, attacked = map(staticmethod, (pictures, table, survival, attacked))
 
     @staticmethod
     def random(seed=0):
@@ -456,7 +457,11 @@ class Examples:
             made = payments(random)
             found = {**results(random), **rich(random, made, excess=0.02 + 0.09 * i)}
             worse = {
-                n: dataclasses.replace(r, value=r.value * (1 + 0.4 * i))
+                n: dataclasses.replace(
+                    r,
+                    value=r.value + 0.1 * i * r.value,
+                    interval=tuple(bound + 0.1 * i * r.value for bound in r.interval),
+                )
                 if r.counts_as_fidelity and r.value is not None
                 else r
                 for n, r in found.items()

@@ -15,6 +15,8 @@ import time
 
 import pytest
 
+from tsynth.reports import render_comparison, write_private_look
+
 pytestmark = [pytest.mark.browser, pytest.mark.linux]
 
 # What reaches over the right edge, but for what is meant only for ears or cut by its own picture.
@@ -150,12 +152,25 @@ def chromium(browser, tmp_path_factory):
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("which", ["bank", "hostile"])
+@pytest.fixture(scope="module")
+def opened(pages, examples):
+    """The pages that are opened: releases, generators compared, and what is not for release."""
+    context = examples.bank()[1]
+
+    def compared(reports):
+        return render_comparison(reports, "Bank transactions", context.source, context.run)
+
+    names = ["<script>alert(1)</script>", "x" * 200, "שם\u202eהחשבון"]
+    hostile = dict(zip(names, examples.several(3).values(), strict=True))
+    return {**pages, "eight": compared(examples.several(8)), "hostile names": compared(hostile)}
+
+
+@pytest.mark.parametrize("which", ["bank", "full", "hostile", "eight", "hostile names"])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [380, 1024, 1600])
-def test_page_shows_whole_and_quietly(chromium, pages, tmp_path, width, dark, which):
+def test_page_shows_whole_and_quietly(chromium, opened, tmp_path, width, dark, which):
     path = tmp_path / "report.html"
-    path.write_text(pages[which], encoding="utf-8")
+    path.write_text(opened[which], encoding="utf-8")
     chromium.open(path, width, dark)
     assert chromium.complaints() == []
     assert chromium.requests() == [path.as_uri()]
@@ -166,6 +181,19 @@ def test_page_shows_whole_and_quietly(chromium, pages, tmp_path, width, dark, wh
     assert seen["words"] == []
     light = sum(int(c) for c in re.findall(r"\d+", seen["ground"])[:3]) > 380
     assert light is not dark
+
+
+@pytest.mark.parametrize("width", [380, 1600])
+def test_private_pages_show_whole_and_quietly(chromium, examples, tmp_path, width):
+    report, context = examples.full()
+    real = examples.payments(examples.random(1))
+    write_private_look(tmp_path, report, context, real, real, context.synthetic)
+    for path in sorted(tmp_path.glob("*.html")):
+        chromium.open(path, width, False)
+        assert chromium.complaints() == []
+        assert chromium.requests() == [path.as_uri()]
+        seen = chromium.evaluate(CUT)
+        assert (seen["cut"], seen["words"]) == ([], [])
 
 
 def test_measure_finds_what_is_cut(chromium, pages, tmp_path):

@@ -26,7 +26,7 @@ def panels(result: Result) -> tuple[list[Panel], list[str]]:
         drawn = _pairs(curve)
     elif result.name == "autocorrelation":
         drawn = memory(curve, 12, first=5)
-    elif isinstance(curve.get("roc"), Mapping):
+    elif isinstance(curve.get("roc"), Mapping) and "attacker" not in curve:
         drawn = _classifier(result.name, curve)
     elif isinstance(curve.get("distances"), Mapping):
         drawn = _nearest(curve)

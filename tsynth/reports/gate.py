@@ -12,6 +12,9 @@ from tsynth.scores.report import Report
 __all__ = ["Gate", "gate"]
 
 
+_NAMES = {"times_floor": "Times the noise floor"}
+
+
 @dataclass(frozen=True)
 class Gate:
     """A gate as a page tells it.
@@ -57,7 +60,7 @@ def gate(report: Report) -> Gate | None:
 def _rule(report: Report, rule: Mapping[str, Any]) -> dict[str, Any]:
     name = str(rule.get("score") or "")
     return {
-        "score": clean(report[name].title if name in report.results else name),
+        "score": clean(report[name].title if name in report.results else _NAMES.get(name, name)),
         "kind": clean(str(rule.get("kind") or "value").replace("_", " ")),
         "limit": _said(rule.get("limit")),
         "found": _said(rule.get("found")),

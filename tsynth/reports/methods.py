@@ -32,6 +32,7 @@ def method(name: str) -> Method:
         return Method()
     parts = _sections(inspect.cleandoc(score.__doc__ or ""))
     text = [" ".join(p.split()) for p in parts.get("", "").split("\n\n") if p.strip()]
+    text = [p for p in text if not p.startswith("The curve holds")]  # said to those who draw it
     return Method(
         tuple(_plain(p) for p in text),
         tuple(_plain(c) for c in getattr(score, "cannot_see", ())),

@@ -135,7 +135,7 @@ def attack(result: Result) -> dict[str, Any] | None:
         "interval": f"{number(low)} to {number(high)}" if low is not None else "",
         "control": number(floor) if _finite(floor) else "–",
         "hits": _hits(curve),
-        "control_hits": _hits(control) if control else "",
+        "control_hits": _hits(control)[0] if control else "",
         "above": low is not None and low > 0.5,
     }
 
@@ -143,8 +143,8 @@ def attack(result: Result) -> dict[str, Any] | None:
 # -- inside
 
 
-def _hits(curve: Mapping[str, Any]) -> str:
-    """Members found at the false-positive rate nearest to 1 %, with the interval."""
+def _hits(curve: Mapping[str, Any]) -> tuple[str, str]:
+    """Members found at the false-positive rate nearest to 1 % that is known, and the interval."""
     found = curve.get("true_positive_rate")
     rates = [
         r
@@ -152,14 +152,13 @@ def _hits(curve: Mapping[str, Any]) -> str:
         if isinstance(r, Mapping) and _finite(r.get("rate")) and _finite(r.get("false_positive_rate"))
     ]
     if not rates:
-        return "–"
+        return "–", ""
     rate = min(rates, key=lambda r: abs(math.log(max(r["false_positive_rate"], 1e-9) / _LOW)))
     low, high = _pair(rate.get("interval"))
-    text = share(rate["rate"])
-    if low is not None:
-        text += f" ({share(low)} to {share(high)})"
     at = rate["false_positive_rate"]
-    return text if abs(at - _LOW) < 1e-9 else f"{text} at {share(at)}"
+    text = share(rate["rate"])
+    text = text if abs(at - _LOW) < 1e-9 else f"{text}, at {share(at)} accused"
+    return text, f"{share(low)} to {share(high)}" if low is not None else ""
 
 
 def _finite(value: Any) -> bool:

@@ -127,7 +127,7 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     """Single numbers of a curve, for scores whose picture is a few numbers."""
     curve: Mapping[str, Any] = result.curve
     facts: list[tuple[str, str]] = []
-    if isinstance(curve.get("share"), float):
+    if isinstance(curve.get("share"), float) and "chance" in curve:
         facts.append(("nearer to a training than to a holdout entity", share(curve["share"])))
         facts.append(("by chance", share(curve.get("chance"))))
     if curve.get("task"):
