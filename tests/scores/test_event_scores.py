@@ -167,6 +167,12 @@ def patients():
     return tuple(make_patients(150, seed) for seed in (1, 2, 3))
 
 
+@pytest.fixture(scope="module")
+def perfect(patients):
+    """What the scores say of a perfect generator."""
+    return asked(patients, SCORES)
+
+
 def asked(parts, scores, fault=None):
     train, holdout, made = parts
     made = made if fault is None else fault(made, np.random.default_rng(0))
@@ -204,11 +210,10 @@ def test_visits_that_values_bring_about_are_found():
     assert "the time to the next row is longer than" in result.details[0].sentence
 
 
-def test_a_perfect_generator_raises_no_alarm(patients, accounts):
+def test_a_perfect_generator_raises_no_alarm(perfect):
     """Over 160 worlds of four kinds 0 to 5 % of the intervals of each score lay above 0; these seeds are fixed."""
-    for parts in (patients, tuple(accounts(200, seed) for seed in (1, 2, 3))):
-        for result in asked(parts, SCORES).values():
-            assert result.interval[0] <= 0, (result.name, result.value, result.floor, result.interval)
+    for result in perfect.values():
+        assert result.interval[0] <= 0, (result.name, result.value, result.floor, result.interval)
 
 
 # -- against slow and obvious computations
@@ -332,6 +337,7 @@ def test_weights_stand_for_copies(patients, name):
 
 
 def test_short_sequences_and_nulls_get_an_answer_or_a_reason(patients):
+    patients = [d.take(np.arange(45)) for d in patients]
     train, holdout, made = patients
     first = [d.keep_rows(d.step_of_row == 0) for d in patients]
     empty = pa.array([None] * made.n_rows, pa.float64())
@@ -342,7 +348,7 @@ def test_short_sequences_and_nulls_get_an_answer_or_a_reason(patients):
         (train, made.with_columns({"sugar": empty, "salt": empty}), holdout),
         (train, made.with_columns({"weight": same, "day": same}), holdout),
         (train, made.with_columns({"weight": pa.array(np.full(made.n_rows, 1e300))}), holdout),
-        (train.take(np.arange(2)), made.take(np.arange(2)), holdout.take(np.arange(4))),
+        (train.take(np.arange(2)), made.take(np.arange(2)), holdout.take(np.arange(8))),
     ]
     for one in cases:
         for result in evaluate(one[0], one[1], one[2], seed=0, scores=SCORES).values():
@@ -365,9 +371,9 @@ def test_entities_that_are_blocks_have_no_traits(accounts):
     assert result.status == "cannot say"
 
 
-def test_pictures_hold_real_numbers_of_ten_entities(patients):
+def test_pictures_are_of_the_kinds_that_pages_draw(perfect):
     kinds = {"lines", "histogram", "bars", "ranking"}
-    for result in asked(patients, SCORES).values():
+    for result in perfect.values():
         assert result.curve["pictures"], result.name
         for picture in result.curve["pictures"]:
             assert picture["kind"] in kinds

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tsynth.scores.ruler import Grid
 from tsynth.scores.weights import Counts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PAIR", "between_share", "correlation", "group_sums", "pair_sums", "sums"]
+__all__ = ["PAIR", "between_share", "bounded", "correlation", "group_sums", "pair_sums", "sums"]
 
 TINY = 1e-12
 PAIR = 6
@@ -43,6 +45,11 @@ def correlation(totals: NDArray[np.float64]) -> NDArray[np.float64]:
     known = spread > TINY
     found = np.where(known, (xy / n - x * y / n**2) / np.sqrt(np.where(known, spread, 1)), 0.0)
     return np.clip(found, -1, 1)
+
+
+def bounded(grid: Grid) -> Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]:
+    """The distance of a grid, at most 1: where few values are told apart it may come out above."""
+    return lambda first, second: np.minimum(grid.distance(first, second), 1)
 
 
 def group_sums(entity: NDArray[np.int64], n_entities: int, x: NDArray[np.float64]) -> Counts:

@@ -11,7 +11,7 @@ from tsynth.data.clock import TICKS
 if TYPE_CHECKING:
     from tsynth.data.schema import Schema
 
-__all__ = ["date", "duration", "number", "share", "texts", "time_unit"]
+__all__ = ["date", "duration", "number", "place", "share", "texts", "time_unit"]
 
 _NAMES = {"ns": "nanosecond", "us": "microsecond", "ms": "millisecond", "s": "second", "min": "minute", "h": "hour",
           "d": "day", "w": "week", "month": "month", "quarter": "quarter", "year": "year", "step": "step"}  # fmt: skip
@@ -79,3 +79,10 @@ def texts(values: list[str], most: int = 3) -> str:
     if more:
         return ", ".join(shown) + f" and {more} more"
     return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1]
+
+
+def place(first: int, last: int | None) -> str:
+    """Where in a sequence, rows counted from 1: "in row 1", "in rows 2 to 4", "from row 5 on"."""
+    if last is None:
+        return f"from row {first} on"
+    return f"in row {first}" if first == last else f"in rows {first} to {last}"

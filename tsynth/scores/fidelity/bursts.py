@@ -9,7 +9,7 @@ import numpy as np
 
 from tsynth.data.sequences import Sequences
 from tsynth.scores.base import DoesNotApply
-from tsynth.scores.moments import correlation, pair_sums
+from tsynth.scores.moments import bounded, correlation, pair_sums
 from tsynth.scores.parts import CELL, Part, PartsScore, Prepared
 from tsynth.scores.pictures import histogram
 from tsynth.scores.ruler import Grid, Ruler
@@ -83,7 +83,7 @@ class Bursts(PartsScore):
             Counts(k, grid.cells(b[k]), d.n_entities, grid.size)
             for d, b, k in zip(sides[1:], bursty[1:], known[1:], strict=True)
         ]
-        found = [Part("burstiness", tuple(tables), grid.distance, partial(_say_burstiness, bursty[1:]))]
+        found = [Part("burstiness", tuple(tables), bounded(grid), partial(_say_burstiness, bursty[1:]))]
         law = Grid.learn(gaps[0])
         tables = [_memory(d, law.normal(g)) for d, g in zip(sides[1:], gaps[1:], strict=True)]
         found.append(Part("memory", tuple(tables), _apart, _say_memory))
@@ -188,7 +188,7 @@ def _trains(
             f"{number(edge)} row{'' if edge == 1 else 's'}, each {what} after the one before."
         )
 
-    return Part(label, tables, grid.distance, say, 1.0, {"sizes": sizes[1:]})
+    return Part(label, tables, bounded(grid), say, 1.0, {"sizes": sizes[1:]})
 
 
 def _say_burstiness(

@@ -132,7 +132,8 @@ def _part(
     unit: str,
 ) -> Part:
     tables = tuple(_count(d, chosen, windows) for d, chosen in zip(sides, rows, strict=True))
-    say = partial(_say, code, windows, unit)
+    held = tables[0].entities().reshape(-1, SUMS)[:, 2]  # entities with such rows
+    say = partial(_say, code, windows, unit, held)
     return Part(label, tables, _distance, say, weight, {"windows": windows, "unit": unit})
 
 
@@ -182,11 +183,15 @@ def _say(
     code: str | None,
     windows: NDArray[np.float64],
     unit: str,
+    held: NDArray[np.int64],
     first: NDArray[np.float64],
     second: NDArray[np.float64],
 ) -> str:
     real, made = _index(first), _index(second)
-    at = int(np.argmax(np.abs(real / (1 + real) - made / (1 + made))))
+    apart = np.abs(real / (1 + real) - made / (1 + made))
+    at = int(np.argmax(np.where(held >= CELL, apart, -1)))
+    if held[at] < CELL:
+        return ""
     what = "rows" if code is None else f"rows “{code}”"
     return (
         f"The number of {what} within {duration(windows[at], unit)} varies {number(real[at])} times as much as by "

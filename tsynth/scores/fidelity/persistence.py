@@ -151,12 +151,16 @@ def _half_apart(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDAr
 
 
 def _say_share(label: str, first: NDArray[np.float64], second: NDArray[np.float64]) -> str:
+    if first[0] < CELL:
+        return ""
     real, made = float(between_share(first)), float(between_share(second))
     both = f"{share(real)} of the variance in real data, {share(made)} in synthetic data"
     return f"Differences between entities make up, for {label}, {both}."
 
 
 def _say_halves(label: str, first: NDArray[np.float64], second: NDArray[np.float64]) -> str:
+    if first[0] < CELL:
+        return ""
     real, made = number(float(correlation(first))), number(float(correlation(second)))
     return (
         f"The mean of {label} in the first half of an entity goes with that in its second half with a correlation "

@@ -10,11 +10,12 @@ import numpy as np
 from tsynth.data.sequences import Sequences
 from tsynth.scores.base import DoesNotApply
 from tsynth.scores.fidelity.bursts import run_sizes
+from tsynth.scores.moments import bounded
 from tsynth.scores.parts import CELL, Part, PartsScore, Prepared
 from tsynth.scores.pictures import histogram
 from tsynth.scores.ruler import Grid, Ruler
 from tsynth.scores.weights import Counts, total_variation
-from tsynth.scores.words import number, share
+from tsynth.scores.words import number, place, share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,9 +112,9 @@ def _runs(names: list[str], sides: tuple[Sequences, ...], codes: list[NDArray[np
             for d, s, r in zip(sides[1:], sizes[1:], rows[1:], strict=True)
         )
         held = [(s[r], d.entity_of_row[r]) for d, s, r in zip(sides[1:], sizes[1:], rows[1:], strict=True)]
-        say = partial(_say_run, name, grid)
+        say = partial(_say_run, name, grid, len(np.unique(held[0][1])))
         found.append(
-            Part(f"runs of “{name}”", tables, grid.distance, say, float(rows[0].sum()), {"sizes": held})
+            Part(f"runs of “{name}”", tables, bounded(grid), say, float(rows[0].sum()), {"sizes": held})
         )
     whole = sum(p.weight for p in found)
     for part in found:
@@ -121,7 +122,11 @@ def _runs(names: list[str], sides: tuple[Sequences, ...], codes: list[NDArray[np
     return found
 
 
-def _say_run(name: str, grid: Grid, first: NDArray[np.float64], second: NDArray[np.float64]) -> str:
+def _say_run(
+    name: str, grid: Grid, entities: int, first: NDArray[np.float64], second: NDArray[np.float64]
+) -> str:
+    if entities < CELL:
+        return ""
     edge, real, made = grid.widest(first, second)
     rows = f"{number(edge)} row{'' if edge == 1 else 's'}"
     return (
@@ -184,8 +189,8 @@ def _new(sides: tuple[Sequences, ...], codes: list[NDArray[np.int64]]) -> Part:
         key = data.entity_of_row * (int(code.max(initial=0)) + 1) + code
         new = np.zeros(data.n_rows, bool)
         new[np.unique(key, return_index=True)[1]] = True
-        place = np.searchsorted(edges, data.step_of_row, side="right")
-        tables.append(Counts(data.entity_of_row, 2 * place + new, data.n_entities, 2 * len(edges) + 2))
+        at = np.searchsorted(edges, data.step_of_row, side="right")
+        tables.append(Counts(data.entity_of_row, 2 * at + new, data.n_entities, 2 * len(edges) + 2))
     enough = tables[0].entities().reshape(-1, 2).max(axis=1) >= CELL
 
     def rates(totals: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -202,7 +207,7 @@ def _new(sides: tuple[Sequences, ...], codes: list[NDArray[np.int64]]) -> Part:
         (real, _), (made, others) = rates(first), rates(second)
         at = int(np.argmax(np.where(enough & (others > 0), np.abs(real - made), -1)))
         low = int(np.ceil(edges[at - 1])) + 1 if at else 1
-        where = f"from row {low} on" if at == len(edges) else f"in rows {low} to {int(np.ceil(edges[at]))}"
+        where = place(low, int(np.ceil(edges[at])) if at < len(edges) else None)
         return (
             f"{where.capitalize()} of an entity, {share(real[at])} of real rows are of a kind that is new to the "
             f"entity, {share(made[at])} of synthetic ones."

@@ -92,9 +92,9 @@ class SlicedWasserstein(Score):
         n = len(found[0][0])
         order, steps, scale = _sorted(along, n)
         seen = _Seen(order, steps, scale, along, n, (found[0][1], found[1][1]), np.empty(0))
-        single = both[:, points.alone]
-        ones = np.ones((1, n)), np.ones((1, len(both) - n))
-        seen.gaps = _moved(*_sorted(single, n), *ones)[:, 0]
+        each = _sorted(both[:, : len(points.names)] * np.sqrt(points.size), n)[:2]
+        usual = np.full(len(points.names), 2 / np.sqrt(np.pi))  # mean distance of two normal numbers
+        seen.gaps = _moved(*each, usual, np.ones((1, n)), np.ones((1, len(both) - n)))[:, 0]
         return seen
 
     def values(
@@ -123,7 +123,7 @@ class SlicedWasserstein(Score):
         real, made = prepared.summaries
         names = real.names
         found = []
-        for at in np.argsort(-prepared.gaps, kind="stable")[:SHOWN]:
+        for at in np.argsort(-prepared.gaps, kind="stable"):
             name = names[at]
             a, b = real.middle(name), made.middle(name)
             usual = "most often" if name in real.levels else "in the median"
@@ -134,7 +134,7 @@ class SlicedWasserstein(Score):
 
     def curve(self, prepared: _Seen) -> dict[str, Any]:
         """The direction in which the sides differ most, and the summaries that do."""
-        n, found = prepared.n, self.details(prepared)
+        n, found = prepared.n, self.details(prepared)[:SHOWN]
         ones = np.ones((1, n)), np.ones((1, len(prepared.along) - n))
         worst = int(np.argmax(_moved(prepared.order, prepared.steps, prepared.scale, *ones)[:, 0]))
         along = prepared.along[:, worst]
@@ -150,7 +150,7 @@ class SlicedWasserstein(Score):
                     "title": "Summaries of entities that lie furthest apart, each by itself",
                     "names": [d.label for d in found],
                     "values": [d.value for d in found],
-                    "label": "distance, as a share of that of two real entities",
+                    "label": "distance of normal scores, as a share of that of two random ones",
                 }
             )
         return {"pictures": shown} if shown else {}
@@ -170,20 +170,16 @@ class _Measure:
         self.names = [self.summaries.names[j] for j in known]
         self.grids = [Grid.learn(values[:, j]) for j in known]
         self.gaps = Grid.learn(between(few)) if measure.schema.time is not None else None
-        self.alone = np.arange(len(known))  # where the summaries stand in a point
+        # places among levels are no numbers, unless there are two beside "other" and "null"
+        self.categories = [j for j, n in enumerate(self.names) if len(self.summaries.levels.get(n, ())) > 4]
+        self.size = len(known) + LEVELS * len(self.categories)  # coordinates of a point that are summaries
 
     def of(self, data: Sequences) -> tuple[NDArray[np.float64], Features]:
         """Points, (entities, coordinates), and the summaries behind the first coordinates."""
         made = aligned_features(self.summaries, entity_summaries(self.ruler, data))[1]
         kept = made.values[:, [made.names.index(n) for n in self.names]]
         scores = [np.nan_to_num(g.normal(kept[:, j])) for j, g in enumerate(self.grids)]
-        levels = [
-            (kept[:, j] == level).astype(np.float64)
-            for j, name in enumerate(self.names)
-            if len(made.levels.get(name, ()))
-            > 4  # places among levels are no numbers; two and two special ones are
-            for level in range(LEVELS)
-        ]
+        levels = [(kept[:, j] == k).astype(np.float64) for j in self.categories for k in range(LEVELS)]
         path = self._path(data)
         first = np.column_stack([*scores, *levels]) if scores else np.empty((data.n_entities, 0))
         half = [part / np.sqrt(max(part.shape[1], 1)) for part in (first, path)]

@@ -15,7 +15,7 @@ from tsynth.scores.parts import CELL, Part, PartsScore, Prepared
 from tsynth.scores.ruler import Grid, Ruler
 from tsynth.scores.times import between, irregular
 from tsynth.scores.weights import Counts, total_variation
-from tsynth.scores.words import number, share
+from tsynth.scores.words import number, place, share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -124,7 +124,8 @@ def _missing(ruler: Ruler, sides: tuple[Sequences, ...]) -> list[list[Part]]:
                 pair_sums(d.entity_of_row, d.n_entities, x[a], x[b])
                 for d, x in zip(sides, nulls, strict=True)
             )
-            say = partial(_say_together, a, b, sides, nulls)
+            held = tables[0].entities()[[1, 2]].min()
+            say = partial(_say_together, a, b, held)
             together.append(Part(f"{a} and {b} null", tables, _half_apart, say))
         tables = tuple(
             Counts(
@@ -155,16 +156,14 @@ def _half_apart(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDAr
 def _say_together(
     a: str,
     b: str,
-    sides: tuple[Sequences, ...],
-    nulls: list[dict[str, NDArray[np.float64]]],
+    held: int,
     first: NDArray[np.float64],
     second: NDArray[np.float64],
 ) -> str:
-    n = first[0], second[0]
+    if held < CELL:
+        return ""
     both = [t[3] / max(t[0], 1) for t in (first, second)]
     real, made = (number(float(correlation(t))) for t in (first, second))
-    if not all(n):
-        return ""
     return (
         f"{a} and {b} are null together in {share(both[0])} of real rows, in {share(both[1])} of synthetic ones; "
         f"the correlation of their nulls is {real} and {made}."
@@ -188,10 +187,13 @@ def _after_null(name: str, sides: tuple[Sequences, ...], nulls: list[NDArray[np.
 
     def say(first: NDArray[np.float64], second: NDArray[np.float64]) -> str:
         real, made = (t[3] / t[1] if t[1] > 0 else float("nan") for t in (first, second))
-        if np.isnan(real) or np.isnan(made):
-            return f"{name} is null in rows of one side only." if np.isnan(real) != np.isnan(made) else ""
+        if not enough or np.isnan(real):
+            return ""
+        if np.isnan(made):
+            return f"After a null, {name} is null again in {share(real)} of real rows; no synthetic row follows a null."
         return f"After a null, {name} is null again in {share(real)} of real rows, in {share(made)} of synthetic ones."
 
+    enough = tables[0].entities()[1] >= CELL  # entities with a null
     return Part(f"{name} null after null", tuple(tables), _half_apart, say)
 
 
@@ -200,17 +202,20 @@ def _by_place(
 ) -> Part:
     tables = []
     for data, null in zip(sides, nulls, strict=True):
-        place = np.searchsorted(edges, data.step_of_row, side="right")
+        at = np.searchsorted(edges, data.step_of_row, side="right")
         tables.append(
-            Counts(data.entity_of_row, 2 * place + null.astype(np.int64), data.n_entities, 2 * len(edges) + 2)
+            Counts(data.entity_of_row, 2 * at + null.astype(np.int64), data.n_entities, 2 * len(edges) + 2)
         )
 
     def say(first: NDArray[np.float64], second: NDArray[np.float64]) -> str:
         (real, _), (made, others) = _rates(first), _rates(second)
-        apart = np.where(others > 0, np.abs(_less_mean(first) - _less_mean(second)), -1)
-        at = int(np.argmax(apart))
+        apart = np.abs(_less_mean(first) - _less_mean(second))
+        enough = tables[0].entities().reshape(-1, 2).max(axis=1) >= CELL
+        at = int(np.argmax(np.where(enough & (others > 0), apart, -1)))
+        if not enough[at]:
+            return ""
         low = int(np.ceil(edges[at - 1])) + 1 if at else 1
-        where = f"from row {low} on" if at == len(edges) else f"in rows {low} to {int(np.ceil(edges[at]))}"
+        where = place(low, int(np.ceil(edges[at])) if at < len(edges) else None)
         all_real, all_made = (t.reshape(-1, 2)[:, 1].sum() / max(t.sum(), 1) for t in (first, second))
         return (
             f"{where.capitalize()} of an entity {name} is null in {share(real[at])} of real rows, in "
