@@ -12,11 +12,13 @@ from sklearn.neighbors import NearestNeighbors
 
 from tsynth import registry
 from tsynth.data.streams import Streams
+from tsynth.scores.base import Result
 from tsynth.scores.harness import evaluate
 from tsynth.scores.privacy import attack
 from tsynth.scores.privacy.attack import Attacked, areas
 from tsynth.scores.privacy.field import Field, neighbours, normal_scores
 from tsynth.scores.privacy.matches import Known, best_match
+from tsynth.scores.verdicts import answers
 from tsynth.testing.examples import EXAMPLES
 from tsynth.testing.scores import score_checks
 
@@ -88,7 +90,7 @@ def test_overfitted_generator_is_found_out(accounts):
     answer = report.answers[2]
     assert answer.level == "poor"
     assert answer.sentence.startswith(
-        "An attack finds out who was in the training data: the most successful, an"
+        "An attack finds out who was in the training data: the most successful attacker"
     )
     assert answer.reference == 0.5
     assert answer.number > 0.8
@@ -111,8 +113,49 @@ def test_private_names_the_best_attack_where_none_succeeds(accounts):
     answer = evaluate(train, unseen, holdout, scores=names).answers[2]
     assert answer.level == "good"
     assert answer.sentence.startswith(
-        "No attack succeeded, which is no proof that none can: the most successful"
+        "No attack succeeded, which is no proof that none can: the most successful attacker"
     )
+
+
+def outcome(name, value, interval, **more):
+    return Result(name, name, "?", "privacy", value=value, floor=0.0, interval=interval, **more)
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "level"),
+    [
+        (0.6, (0.4, 0.7), "poor"),
+        (0.12, (0.08, 0.16), "fair"),
+        (0.3, (-0.1, 0.6), "cannot say"),
+        (0.1, (-0.1, 0.3), "good"),
+    ],
+)
+def test_level_of_an_attack_is_that_of_its_interval(value, interval, level):
+    found = answers({"visit_times": outcome("visit_times", value, interval)})[2]
+    assert found.level == level
+    assert f"in {50 + 50 * value:g} of 100 pairs" in found.sentence or level == "cannot say"
+
+
+def test_one_of_many_attacks_that_succeeds_by_chance_is_no_leak():
+    names = ["membership_density", "membership_nearest", "known_rows", "visit_times"]
+    results = {name: outcome(name, 0.0, (-0.1, 0.1)) for name in names[1:]}
+    results[names[0]] = outcome(names[0], 0.11, (0.01, 0.21))
+    assert answers({names[0]: results[names[0]]})[2].level == "fair"
+    answer = answers(results)[2]
+    assert answer.level == "good"
+    assert "who knows the population, tells a training entity from an unseen one in 55.5" in answer.sentence
+
+
+def test_copying_and_the_best_attack_are_both_told():
+    results = {
+        "exact_runs": outcome("exact_runs", 0.9, (0.8, 1.0)),
+        "known_rows": outcome("known_rows", 0.5, (0.4, 0.6)),
+        "visit_times": outcome("visit_times", 0.3, (0.2, 0.4)),
+    }
+    sentence = answers(results)[2].sentence
+    assert "Synthetic data repeat training data: 90 % of the runs of three rows" in sentence
+    assert "; the most successful attacker, who knows three rows, tells a training entity" in sentence
+    assert "(AUC 0.75)" in sentence
 
 
 @pytest.mark.parametrize("name", [*MEMBERSHIP, *OTHERS])

@@ -186,10 +186,13 @@ def _private(results: Mapping[str, Result], alone: bool) -> Answer:
         made, real, said = _attack(result)
         sentence = f"Cannot say: {said}, but of so few chance can make as many."
         return Answer("private", "cannot say", sentence, made, real, ATTACKS[result.name])
-    worst = [r for r, level in zip(known, levels, strict=True) if level == max(levels)]
-    attacks = [r for r in worst if r.name in ATTACKED]
-    shown = max(attacks, key=_excess) if attacks and not max(levels) else max(worst, key=_leaked)
     level = max(levels)
+    worst = [r for r, one in zip(known, levels, strict=True) if one == level]
+    attacks = (
+        [r for r in worst if r.name in ATTACKED] if level else [r for r in known if r.name in MEMBERSHIP]
+    )
+    best = max(attacks, key=_excess, default=None)
+    shown = max(worst, key=_leaked) if level else best or max(worst, key=_leaked)
     if alone and not level:
         made, real, said = _attack(shown)
         sentence = (
@@ -214,6 +217,8 @@ def _private(results: Mapping[str, Result], alone: bool) -> Answer:
             else "Synthetic data repeat training data"
         )
     made, real, said = _attack(shown)
+    if level and best is not None and best is not shown:
+        said += f"; {_attack(best)[2]}"
     return Answer("private", LEVELS[level], f"{words}: {said}.", made, real, ATTACKS[shown.name])
 
 
@@ -246,14 +251,14 @@ def _attack(result: Result) -> tuple[float, float, str]:
     value, floor = result.value or 0.0, result.floor or 0.0
     if result.name in MEMBERSHIP:
         said = (
-            f"the most successful, an attacker who {MEMBERSHIP[result.name]}, tells a training entity from an unseen "
+            f"the most successful attacker, who {MEMBERSHIP[result.name]}, tells a training entity from an unseen "
             f"one in {number(50 + 50 * value)} of 100 pairs (AUC {number(0.5 + value / 2)}), guessing does in 50"
         )
         return 0.5 + value / 2, 0.5, said
     if result.name == "attribute_disclosure":
         ours, others = (float(result.curve["success"][who]) for who in ("members", "others"))
         said = (
-            f"the most successful, an attacker who knows the other columns, guesses a secret one of {share(ours)} of "
+            f"the most successful attacker, who knows the other columns, guesses a secret one of {share(ours)} of "
             f"the training entities and of {share(others)} of unseen ones"
         )
         return ours, others, said

@@ -36,7 +36,8 @@ class AdversarialAccuracy(Score):
 
     The adversarial accuracy of two sets is the mean share of entities that lie nearer to one of their own set than
     to the other: .5 where they cannot be told apart, 0 where one is a copy of the other. A copy of train scores
-    .5 with the reference and 0 with train, hence a value of 1; unseen real data score 0.
+    .5 with the reference and 0 with train, hence a value of 1; unseen real data score 0. The interval keeps who is
+    whose neighbour and is a little narrow for that: of 200 worlds of a perfect generator it covered 0 in 183.
 
     References
     ----------
