@@ -10,7 +10,7 @@ import pytest
 from tsynth.data.sequences import concat
 from tsynth.errors import UsageError
 from tsynth.generators.point_process.markov_renewal import MarkovRenewal
-from tsynth.generators.shares import Shares, apportion
+from tsynth.generators.shares import Shares, apportion, parse_shares
 from tsynth.generators.statistical.block_bootstrap import BlockBootstrap
 from tsynth.testing.examples import cohort, panel
 
@@ -155,3 +155,18 @@ def test_remainders_go_to_the_largest():
     assert apportion(np.array([0.47, 0.32, 0.21]), 10).tolist() == [5, 3, 2]
     assert apportion(np.array([0.1] * 10), 10).tolist() == [1] * 10
     assert apportion(np.full(3, 1 / 3), 100).sum() == 100
+
+
+def test_a_command_names_shares_column_by_column():
+    found = parse_shares(["region=north:.5,south:0.5", "ratio=1:2:.25"])
+    assert found == {"region": {"north": 0.5, "south": 0.5}, "ratio": {"1:2": 0.25}}
+
+
+@pytest.mark.parametrize(
+    "words", [["region"], ["=a:.5"], ["region="], ["region=north"], ["region=north:x"], ["r=a:.5,a:.5"]]
+)
+def test_words_that_are_no_shares_are_refused(words):
+    with pytest.raises(UsageError, match="shares"):
+        parse_shares(words)
+    with pytest.raises(UsageError, match="each column once"):
+        parse_shares(["r=a:.5", "r=b:.5"])
