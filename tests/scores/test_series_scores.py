@@ -21,6 +21,7 @@ from tsynth.scores.fidelity import cross_correlation, seasonality, spectrum, tai
 from tsynth.scores.harness import evaluate
 from tsynth.scores.lagged import correlations, moments, standardised
 from tsynth.scores.weights import Counts
+from tsynth.testing import EXAMPLES
 
 NAMES = ("cross_correlation", "spectrum", "seasonality", "tails")
 SERIES, DAYS = 60, 84
@@ -192,6 +193,15 @@ def test_period_is_found_and_numbered_steps_have_phases():
     result = evaluate(data, sides[1], sides[0], scores=["seasonality"])["seasonality"]
     assert result.details[0].label == "x by step modulo 7"
     assert result.interval[0] > 0
+
+
+def test_months_have_no_weekday():
+    data = EXAMPLES["panel"](entities=90)
+    third = [data.take(np.arange(k, 90, 3)) for k in range(3)]
+    details = evaluate(third[0], third[1], third[2], scores=["seasonality"])["seasonality"].details
+    labels = {d.label for d in details}
+    assert "demand by month" in labels
+    assert not [label for label in labels if "weekday" in label]
 
 
 def test_hill_index_is_that_of_the_law():

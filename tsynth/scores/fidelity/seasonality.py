@@ -136,7 +136,9 @@ def _calendar(ruler: Ruler) -> list[str]:
         365 * TICKS["d"] / TICKS.get(ruler.schema.time_unit, TICKS["d"]),
     )
     long = bool(np.ptp(ruler.train.time) >= year)
-    return [n for n in PHASES if len(np.unique(days[n])) > 1 and (n != "month" or long)]
+    months = (ruler.schema.frequency or "")[:1] in tuple("MQY")  # such steps fall on any weekday by chance
+    asked = PHASES[-1:] if months else PHASES
+    return [n for n in asked if len(np.unique(days[n])) > 1 and (n != "month" or long)]
 
 
 def _aligned(ruler: Ruler) -> bool:

@@ -234,8 +234,8 @@ def _say_size(
         return f"No synthetic {name} is {than} {number(edge)}."
     real, made = (middle + float(np.exp(_ratio(t))) * (edge - middle) for t in (first, second))
     return (
-        f"Where {name} is {than} {number(edge)}, it is {number(real)} on average in real data, "
-        f"{number(made)} in synthetic data (a geometric mean of distances from the median)."
+        f"Where {name} is {than} {number(edge)}, it is typically {number(real)} in real data, {number(made)} in "
+        "synthetic data."
     )
 
 
