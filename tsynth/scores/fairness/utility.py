@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GroupUtility"]
 
-CLASSES, ROWS, TAUGHT = 6, 5_000, 0.01
+CLASSES, ROWS, TAUGHT = 4, 2_500, 0.01
 
 
 @dataclass
@@ -70,7 +70,7 @@ class GroupUtility(GroupScore):
     training entities; both are tested on the reference. The loss of a row is the Brier score, halved to lie in 0..1,
     or half the squared error. The score is the loss that the exchange adds in the worst group, less what it adds for
     all, in parts of what real rows spare beside guessing; a group that is hard for any model is no fault. At most
-    5,000 rows a side; groups of at least 30 real entities.
+    2,500 rows a side; groups of at least 30 real entities.
 
     Parameters
     ----------
