@@ -138,7 +138,7 @@ def _placed(
     for (_, _, name), (px, py) in zip(points, dots, strict=True):
         size = 10.5 * min(ems(name), 14) + 4
         tries = []
-        for shift in (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5):
+        for shift in sorted(range(-10, 11), key=abs):
             for side in (1, -1):
                 left, middle = px + 10 if side > 0 else px - 10 - size, py + shift * _LINE
                 box = (left, middle - _LINE / 2, left + size, middle + _LINE / 2)

@@ -117,6 +117,9 @@ def privacy(report: Report) -> tuple[list[dict[str, Any]], list[dict[str, str]]]
 def attack(result: Result) -> dict[str, Any] | None:
     """An attack's success as texts; None where a score is no attack with an AUC.
 
+    AUC and interval are those of the gap, 2 AUC - 1, where it has one: they rest on all halvings of the holdout, the
+    curve on the first.
+
     The curve holds ``{"auc", "interval", "true_positive_rate": [{"false_positive_rate", "rate", "interval"}],
     "attacker": sentence}``, and the same of held-out entities under ``"control"`` where the score has it.
     """
@@ -125,18 +128,21 @@ def attack(result: Result) -> dict[str, Any] | None:
         return None
     control = curve.get("control")
     control = control if isinstance(control, Mapping) else {}
-    floor = control.get("auc")
-    if not _finite(floor) and result.floor is not None:
-        floor = 0.5 + result.floor / 2  # a gap is 2 AUC - 1
+    auc: float = curve["auc"]
+    floor: Any = control.get("auc")
     low, high = _pair(curve.get("interval"))
+    if result.value is not None and result.floor is not None:  # over all halvings; a gap is 2 AUC - 1
+        auc, floor = 0.5 + result.value / 2, 0.5 + result.floor / 2
+        if result.interval is not None:
+            low, high = (floor + bound / 2 for bound in result.interval)
     return {
         "knows": clean(curve.get("attacker")),
-        "auc": number(curve["auc"]),
-        "interval": f"{number(low)} to {number(high)}" if low is not None else "",
+        "auc": number(auc),
+        "interval": f"{number(max(low, 0.0))} to {number(min(high, 1.0))}" if low is not None else "",
         "control": number(floor) if _finite(floor) else "–",
         "hits": _hits(curve),
         "control_hits": _hits(control)[0] if control else "",
-        "above": low is not None and low > 0.5,
+        "above": low is not None and low > (floor if _finite(floor) and floor > 0.5 else 0.5),
     }
 
 
