@@ -20,7 +20,6 @@ from tsynth.scores.privacy.field import Field, neighbours, normal_scores
 from tsynth.scores.privacy.matches import Known, best_match
 from tsynth.scores.verdicts import answers
 from tsynth.testing.examples import EXAMPLES
-from tsynth.testing.scores import score_checks
 
 MEMBERSHIP = ("membership_density", "membership_nearest", "known_rows", "visit_times")
 OTHERS = ("near_copies", "attribute_disclosure", "adversarial_accuracy")
@@ -187,13 +186,6 @@ def test_entities_with_the_same_times_have_no_rhythm():
     assert result.status == "does not apply"
 
 
-@pytest.mark.parametrize(
-    "check", [c for n in (*MEMBERSHIP, *OTHERS) for c in score_checks(n, ["events"])], ids=str
-)
-def test_contract(check):
-    check()
-
-
 # -- parts
 
 
@@ -220,6 +212,13 @@ def test_members_at_no_stranger_of_a_hundred_are_not_told():
         np.arange(100.0), places.repeat(2) % 2 == 0, {}, places, places, np.zeros(100, bool), 9, 0
     )
     assert attack._recognised(found, 0.01, np.ones((5, 100)))["rate"] is None
+
+
+def test_curve_of_few_entities_is_not_drawn(accounts):
+    score, found = prepared("membership_nearest", accounts(30, 1), accounts(14, 2), accounts(30, 3))
+    curve = score.curve(found)
+    assert [p["kind"] for p in curve["pictures"]] == ["table"]
+    assert curve["roc"] == {"false": [], "true": []}
 
 
 def test_neighbours_are_those_of_scikit_learn():

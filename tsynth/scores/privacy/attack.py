@@ -174,10 +174,11 @@ class MembershipAttack(Score):
             "columns": ["measure", "attack", "95 % interval", "guessing"],
             "caption": f"On {len(prepared.members)} training entities and {len(prepared.strangers)} unseen ones.",
         }  # fmt: skip
+        few = min(len(prepared.members), len(prepared.strangers)) < CELL
         return {
             "auc": auc, "interval": [low, high], "true_positive_rate": rates,
-            "roc": {"false": lines["x"], "true": lines["synthetic"]}, "outliers": outliers,
-            "attacker": attacker, "pictures": [lines, table],
+            "roc": {"false": [] if few else lines["x"], "true": [] if few else lines["synthetic"]},
+            "outliers": outliers, "attacker": attacker, "pictures": [table] if few else [lines, table],
         }  # fmt: skip
 
     def verdict(self, result: Result) -> str:
