@@ -137,9 +137,8 @@ class Gate(_Part):
         for name, report in reports.items():
             found = report.meta["gate"]
             failed = [rule for rule in found["rules"] if not rule["passed"]]
-            if failed:
-                whose = f"{name}: " if len(reports) > 1 else ""
-                lines += [f"{whose}{_sentence(rule)}" for rule in failed]
+            whose = f"{name}: " if len(reports) > 1 else ""
+            lines += [f"{whose}{line}" for line in _sentences(failed)]
         if lines:
             advice = where or "mend what the rules name, or choose another gate"
             raise GateFailed(
@@ -230,8 +229,15 @@ def _found(name: str, kind: str, report: Report) -> tuple[float | None, str]:
     return result.interval[1], ""
 
 
-def _sentence(rule: Mapping[str, Any]) -> str:
-    what = rule["score"] if rule["kind"] == "value" else f"{rule['score']} ({KINDS[rule['kind']]})"
-    if rule["found"] is None:
-        return f"{what} cannot say: {rule['reason']}"
-    return f"{what} is {number(rule['found'])}, allowed is {number(rule['limit'])}"
+def _sentences(failed: list[dict[str, Any]]) -> list[str]:
+    """What failed, a line a rule; scores that cannot say for one reason stand in one line."""
+    lines, silent = [], dict[str, list[str]]()
+    for rule in failed:
+        what = rule["score"] if rule["kind"] == "value" else f"{rule['score']} ({KINDS[rule['kind']]})"
+        if rule["found"] is None:
+            silent.setdefault(rule["reason"], []).append(rule["score"])
+        else:
+            lines.append(f"{what} is {number(rule['found'])}, allowed is {number(rule['limit'])}")
+    return lines + [
+        f"{', '.join(dict.fromkeys(scores))} cannot say: {reason}" for reason, scores in silent.items()
+    ]
