@@ -48,6 +48,7 @@ SCORES = {
     "classifier_entities": "tsynth.scores.discrimination.classifier:ClassifierEntities",
     "classifier_rows": "tsynth.scores.discrimination.classifier:ClassifierRows",
     "utility": "tsynth.scores.utility.training:Utility",
+    "ranking": "tsynth.scores.utility.ranking:Ranking",
     "exact_rows": "tsynth.scores.privacy.exact:ExactRows",
     "exact_runs": "tsynth.scores.privacy.exact:ExactRuns",
     "nearest": "tsynth.scores.privacy.nearest:Nearest",

