@@ -15,7 +15,7 @@ from tsynth.reports.words import ems, number
 
 __all__ = ["Place", "plane"]
 
-_WIDTH, _HEIGHT = 460.0, 330.0
+_WIDTH, _HEIGHT = 380.0, 300.0
 _LEFT, _TOP, _RIGHT, _BOTTOM = 46.0, 12.0, 14.0, 40.0
 _MARKS = (1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100, 200, 500, 1000)
 _LINE = 13.0  # pixels of a line of text
