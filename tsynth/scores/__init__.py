@@ -92,4 +92,10 @@ near_copies
     ``{"share", "expected"}``.
 time_goes_back
     ``{"share": {"real", "synthetic"}}``.
+representation, group_fidelity, group_utility, group_attacks
+    ``{"columns": [names that make groups], "groups": [{"name", "entities": {"real", "synthetic"}, "small": bool,
+    ...}]}``, the largest group first, alone and then together; a small group has fewer than 30 real entities and is not
+    ranked. Beside these a group holds ``"gap"``, ``"share"`` and ``"rows"`` (``{"real", "synthetic"}`` each); ``"gap"``
+    and ``"chance"``; ``"real"`` and ``"synthetic"``, the loss after training on either; ``"auc"``, with
+    ``"entities": {"real", "train"}``.
 """
