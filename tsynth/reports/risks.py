@@ -162,8 +162,7 @@ def _hits(curve: Mapping[str, Any]) -> tuple[str, str]:
     rate = min(rates, key=lambda r: abs(math.log(max(r["false_positive_rate"], 1e-9) / _LOW)))
     low, high = _pair(rate.get("interval"))
     at = rate["false_positive_rate"]
-    text = share(rate["rate"])
-    text = text if abs(at - _LOW) < 1e-9 else f"{text}, at {share(at)} accused"
+    text = f"{share(rate['rate'])}, at {share(at)} accused"
     return text, f"{share(low)} to {share(high)}" if low is not None else ""
 
 
