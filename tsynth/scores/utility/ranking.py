@@ -15,7 +15,7 @@ from tsynth.data.sequences import Sequences
 from tsynth.scores.base import CannotSay, Detail, Score
 from tsynth.scores.ruler import ruler
 from tsynth.scores.utility.examples import Examples, examples
-from tsynth.scores.utility.models import boosted, folds
+from tsynth.scores.utility.models import MEMBERS, boosted, folds
 from tsynth.scores.utility.predictions import Predictions
 from tsynth.scores.utility.tasks import Task, named, tasks_of
 from tsynth.scores.utility.training import FEWEST, same_size, tested_on
@@ -49,11 +49,11 @@ class Ranking(Score):
 
     Five models (one that predicts the same for all, logistic or ridge regression, 15 nearest neighbours, a random
     forest, gradient boosting) learn the first task of `utility`. On synthetic data they are trained on three quarters
-    of the entities and tested on the rest, as one who has no real data does; on real data they are trained on
-    training entities and tested on the reference. A pair weighs as much as both models differ on real data beyond
-    twice the noise of that difference. It counts 0 where the synthetic difference has the same sign and is beyond
-    its noise, 1 where it has the other, and in proportion between. The value is half of 1 - Kendall's rank
-    correlation, weighted in this way.
+    of the entities and tested on the rest, for each quarter, as one who has no real data does; on real data they are
+    trained on training entities and tested on the reference. A pair weighs as much as both models differ on real
+    data beyond twice the noise of that difference. It counts 0 where the synthetic difference has the same sign and
+    is beyond its noise, 1 where it has the other, and in proportion between. The value is half of 1 - Kendall's rank
+    correlation, weighted in this way. The interval does not hold the noise of the training sample.
 
     Parameters
     ----------
@@ -108,11 +108,19 @@ class Ranking(Score):
         if not worth.any():
             raise CannotSay("on real data no model is better than another beyond chance")
         whole = examples(measure, task, candidate)
-        held = folds(candidate.n_entities, streams.purpose("held")) == 0
-        own = whole.take(held[whole.owner])
-        if len(own.target) < FEWEST:
-            raise CannotSay(f"{len(own.target)} synthetic examples are too few to test a model on")
-        made = _all(task, _thinned(whole.take(~held[whole.owner])), own, streams)
+        if len(whole.target) < FEWEST:
+            raise CannotSay(f"{len(whole.target)} synthetic examples are too few to test a model on")
+        fold = folds(candidate.n_entities, streams.purpose("held"))[whole.owner]
+        parts = [
+            _all(task, _thinned(whole.take(fold != k)), whole.take(fold == k), streams)
+            for k in range(MEMBERS)
+        ]
+        made = []
+        for several in zip(*parts, strict=True):  # one model, tested on each quarter
+            predicted = np.zeros((len(whole.target), several[0].predicted.shape[1]))
+            for k, part in enumerate(several):
+                predicted[fold == k] = part.predicted
+            made.append(Predictions(task, whole, predicted))
         _, noise = _differences(made, candidate.n_entities, streams)
         return _Ranked(task, real, made, candidate.n_entities, worth, np.maximum(2 * noise, 0.01))
 
