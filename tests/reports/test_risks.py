@@ -43,6 +43,14 @@ def test_groups_stand_as_the_score_names_them_and_small_ones_are_flagged(pages, 
     assert found["rows"][0]["cells"][4] == ("share real", "40 %")
 
 
+def test_what_cannot_be_said_of_groups_is_gathered(examples):
+    silent = Result("r", "Likeness", "?", "fairness", status="cannot say", reason="the groups are too small")
+    risks = section(render_page(Report({"r": silent}), examples.bank()[1]), "risks")
+    assert "Not measured by group" in risks
+    assert "<li>Likeness: the groups are too small</li>" in risks
+    assert "<h3>Likeness</h3>" not in risks
+
+
 @pytest.mark.parametrize("groups", [None, 7, [], [None], [{}], [{"name": "a", "gap": "b", "entities": 3}]])
 def test_any_groups_can_be_told(examples, groups):
     score = examples.result("r", "R", "fairness", 0.1, 0.1, 0.1, curve={"groups": groups, "columns": None})

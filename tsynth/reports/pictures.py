@@ -189,7 +189,9 @@ def _panel(
 ) -> Panel:
     said = [shorten(picture.get("caption"), 160), shorten(caption, 160)]
     title = shorten(picture.get("title") or str(picture["kind"]).capitalize(), 60)
-    return Panel(title, svg, shorten(note, 30), "; ".join(s for s in said if s), table is not None, table)
+    return Panel(
+        title, svg, shorten(note, 30), "; ".join(s.rstrip(".") for s in said if s), table is not None, table
+    )
 
 
 def _label(picture: Mapping[str, Any]) -> str:

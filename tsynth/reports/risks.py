@@ -83,6 +83,8 @@ def fairness(report: Report) -> list[dict[str, Any]]:
                 "title": clean(result.title),
                 "question": clean(result.question),
                 "verdict": clean(result.verdict or result.reason),
+                "reason": clean(result.reason),
+                "known": result.status == "ok",
                 "by": ", ".join(clean(c) for c in by) if isinstance(by, (list, tuple)) else "",
                 "columns": [_head(key) for key in names],
                 "rows": rows,
