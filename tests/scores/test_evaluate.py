@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tsynth import registry
 from tsynth.data.schema import Column, Schema
 from tsynth.data.sequences import Sequences
 from tsynth.errors import DataError, SchemaMismatch, UsageError
@@ -48,7 +49,8 @@ def one_column(values, lengths, kind="continuous", first=0, **changes):
 @pytest.mark.slow
 def test_standard_suite_is_json_and_comes_back(world):
     report = evaluate(*world)
-    assert len(report) == 15
+    standard = [n for n in registry.names("scores") if registry.find("scores", n).standard]
+    assert list(report) == standard
     assert all(isinstance(r, Result) for r in report.values())
     assert plain(Report.from_dict(json.loads(plain(report)))) == plain(report)
     for result in report.values():
@@ -140,8 +142,8 @@ def test_later_part_of_the_same_sequences_is_noticed(accounts):
         (lambda d: d.with_schema(without(d.schema, "mood")), "column 'mood' is missing"),
         (lambda d: added(d, "extra"), "column 'extra' is not in the schema"),
         (
-            lambda d: d.with_columns({"amount": d.rows["amount"].cast(pa.string())}),
-            "column 'amount': texts (string)",
+            lambda d: d.with_columns({"amount": pa.array(["much"] * d.n_rows)}),
+            "column 'amount'",
         ),
     ],
 )

@@ -125,8 +125,9 @@ class Score:
     of train (`copied`), all cut to the same number of entities; `train` is whole, and what is learned from it once
     (grids, codes) is kept by `tsynth.scores.ruler.ruler`. A score whose `prepare` is `dear` is asked for at
     most two halvings of the holdout. One with `whole_train` is handed all of train, the others a sample where it is
-    large. One that counts over all rows, so that weights do not enter, has
-    ``interval_by = "none"``.
+    large. One with `whole_candidate` (an attack: more of a release gives away more) is handed all of the synthetic
+    entities that are looked at, however many the reference has; it must not read `candidate_weights`. One that counts
+    over all rows, so that weights do not enter, has ``interval_by = "none"``.
     """
 
     name: ClassVar[str]
@@ -138,6 +139,7 @@ class Score:
     needs_holdout: ClassVar[bool] = False
     dear: ClassVar[bool] = False
     whole_train: ClassVar[bool] = False
+    whole_candidate: ClassVar[bool] = False
     interval_by: ClassVar[Literal["bootstrap", "halvings", "none"]] = "bootstrap"
     cannot_see: ClassVar[tuple[str, ...]] = ()
 

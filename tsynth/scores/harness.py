@@ -442,7 +442,7 @@ class _Answers:
     ) -> None:
         self.score, self.sides, self.name, self.halving = score, sides, name, halving
         self.train, self.reference = sides.train_for(score), sides.taken("reference", halving)
-        candidate = sides.taken(name, halving)
+        candidate = sides.made[name] if score.whole_candidate else sides.taken(name, halving)
         reason = score.cannot(self.train, self.reference, candidate)
         if reason:
             raise CannotSay(reason)
@@ -464,7 +464,12 @@ class _Answers:
         if self.halving.control is not None and self.halving.train is not None:
             try:
                 found.prepared, found.floor = self._answer(self.sides.taken("control", self.halving))
-                found.copied = self._answer(self.sides.taken("train", self.halving))[1]
+                copy = (
+                    self.sides.train
+                    if self.score.whole_candidate
+                    else self.sides.taken("train", self.halving)
+                )
+                found.copied = self._answer(copy)[1]
             except CannotSay:
                 pass
         return found

@@ -83,6 +83,7 @@ class MembershipAttack(Score):
 
     group = "privacy"
     needs_holdout = True
+    whole_candidate = True
     attacker: ClassVar[str]
 
     def cannot(self, train: Sequences, reference: Sequences | None, candidate: Sequences) -> str | None:

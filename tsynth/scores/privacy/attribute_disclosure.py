@@ -59,6 +59,7 @@ class AttributeDisclosure(Score):
     question = "Are secrets of training entities learned better than those of others?"
     group = "privacy"
     needs_holdout = True
+    whole_candidate = True
     cannot_see = ("secrets in single rows", "attackers who know other synthetic neighbours than the nearest")
     attacker = "The attacker knows all columns of a target but the secret one, in summary."
 

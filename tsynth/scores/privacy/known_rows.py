@@ -54,7 +54,7 @@ class KnownRows(MembershipAttack):
     cannot_see = (
         "attackers who know more rows",
         "rows that occur over 100 times",
-        "what synthetic entities beyond the number that is compared give away",
+        "what more synthetic entities than are looked at (5,000) give away",
     )
 
     def scores(self, field: Field, streams: Streams) -> dict[str, NDArray[np.float64]]:

@@ -50,7 +50,7 @@ class MembershipDensity(MembershipAttack):
     )
     cannot_see = (
         "leaks that summaries of entities do not show",
-        "what synthetic entities beyond the number that is compared give away",
+        "what more synthetic entities than are looked at (5,000) give away",
     )
 
     def scores(self, field: Field, streams: Streams) -> dict[str, NDArray[np.float64]]:

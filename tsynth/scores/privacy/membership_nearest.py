@@ -44,7 +44,7 @@ class MembershipNearest(MembershipAttack):
     )
     cannot_see = (
         "leaks that neither summaries nor the first rows show",
-        "what synthetic entities beyond the number that is compared give away",
+        "what more synthetic entities than are looked at (5,000) give away",
     )
 
     def scores(self, field: Field, streams: Streams) -> dict[str, NDArray[np.float64]]:

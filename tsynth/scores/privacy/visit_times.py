@@ -56,7 +56,7 @@ class VisitTimes(MembershipAttack):
     cannot_see = (
         "leaks of values",
         "times after the first 12 rows",
-        "what synthetic entities beyond the number that is compared give away",
+        "what more synthetic entities than are looked at (5,000) give away",
     )
 
     def cannot(self, train: Sequences, reference: Sequences | None, candidate: Sequences) -> str | None:
