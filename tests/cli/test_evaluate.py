@@ -120,3 +120,15 @@ def test_ready_gates_are_listed(tsynth):
     assert [line.split()[0] for line in done.stdout.splitlines()] == [
         "gates", "model-training", "publication", "software-testing",
     ]  # fmt: skip
+
+
+def test_of_a_large_file_a_sample_of_entities_is_read_and_that_is_said(tsynth, sides, tmp_path):
+    done = tsynth("evaluate", *sides, *KEYS, "--most-rows", "500", "--json", "-", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    meta = json.loads(done.stdout)["meta"]
+    assert [s["who"] for s in meta["sampled"]] == ["train", "holdout", "made"]
+    for sample in meta["sampled"]:
+        assert 0 < sample["rows"] <= 500 < sample["of"] == 840
+    assert meta["sizes"]["train"]["rows"] == meta["sampled"][0]["rows"]
+    assert "840 rows are many" in done.stderr
+    assert "840 rows are many" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

@@ -10,11 +10,12 @@ import pytest
 
 from tsynth.errors import GateFailed, UsageError
 from tsynth.jobs.asked import check_asked, scores_of
-from tsynth.jobs.evaluating import Side, Wanted, _refuse_look, name_sides
+from tsynth.jobs.evaluating import Wanted, _refuse_look
 from tsynth.jobs.gate import Gate, about, failures, names
 from tsynth.jobs.job import Job
 from tsynth.jobs.release import Release
 from tsynth.jobs.run import run
+from tsynth.jobs.sides import Side, name_sides
 from tsynth.scores.base import Result
 from tsynth.scores.report import Report
 

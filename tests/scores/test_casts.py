@@ -13,8 +13,8 @@ import tsynth
 from tsynth.data.casts import cast_column, cast_to_schema, casts_of
 from tsynth.data.schema import Column
 from tsynth.errors import DataError, SchemaMismatch
-from tsynth.jobs.evaluating import Side, _made
 from tsynth.jobs.job import SourcePart
+from tsynth.jobs.sides import Side, read_made
 from tsynth.testing import score_checks
 
 DAYS = [dt.datetime(2020, 1, 1) + dt.timedelta(days=i) for i in range(20)]
@@ -158,7 +158,7 @@ def test_rows_keep_the_order_of_the_file_for_the_order_of_time(train, tmp_path):
     rows = {"id": [1] * 6, "t": days, "count": list(range(6)), "amount": ["1.5"] * 6, "open": [True] * 6}
     pq.write_table(pa.table({**rows, "code": ["a"] * 6, "due": days}), tmp_path / "made.parquet")
     source = SourcePart.model_validate({"path": "train", "entity": "id", "time": "t"})
-    made = _made(Side(tmp_path / "made.parquet"), train.schema, source)
+    made = read_made(Side(tmp_path / "made.parquet"), train.schema, source)
     assert made.out_of_order == pytest.approx(3 / 6)
     assert {c.column: c.source for c in casts_of(made)} == {
         "t": "string",
@@ -174,7 +174,7 @@ def test_a_regular_series_that_repeats_a_time_is_scored(tmp_path):
     assert train.schema.frequency == "D"
     pq.write_table(pa.concat_tables([table, table.slice(0, 5)]), tmp_path / "made.parquet")
     source = SourcePart.model_validate({"path": "train", "entity": "id", "time": "t"})
-    made = _made(Side(tmp_path / "made.parquet"), train.schema, source)
+    made = read_made(Side(tmp_path / "made.parquet"), train.schema, source)
     report = tsynth.evaluate(train, made, scores=["marginals", "gaps", "unreadable"])
     assert report["marginals"].status == "ok"
 

@@ -10,7 +10,7 @@ import typer
 from tsynth.cli.options import Entity, Gate, Groups, NullEntity, Role, Seed, Tasks, Time, WithSchema, roles_of
 
 if TYPE_CHECKING:
-    from tsynth.jobs.evaluating import Side
+    from tsynth.jobs.sides import Side
     from tsynth.scores.report import Report
 
 __all__ = ["evaluate"]
@@ -61,6 +61,15 @@ def evaluate(
             "--out", metavar="DIR", help="Write the page there; of several, one each and one for all."
         ),
     ] = None,
+    most_rows: Annotated[
+        int,
+        typer.Option(
+            "--most-rows",
+            metavar="N",
+            min=100,
+            help="Of a larger Parquet file, read a sample of its entities.",
+        ),
+    ] = 1_000_000,
     private_look: Annotated[
         Path | None,
         typer.Option(
@@ -77,10 +86,11 @@ def evaluate(
     """
     from tsynth.cli.terminal import heading, progress, say
     from tsynth.jobs import gate as gates
-    from tsynth.jobs.evaluating import Side, Wanted
+    from tsynth.jobs.evaluating import Wanted
     from tsynth.jobs.evaluating import evaluate as ask
     from tsynth.jobs.job import SchemaPart, SourcePart
     from tsynth.jobs.output import PAGE, writable
+    from tsynth.jobs.sides import Side
 
     if json is not None and str(json) != "-":
         writable(json.parent)
@@ -101,6 +111,7 @@ def evaluate(
         None if gate is None else gates.Gate.load(gate),
         out,
         private_look,
+        most_rows,
     )
     if holdout is None:
         say(
@@ -130,7 +141,7 @@ def evaluate(
 
 def _sides(files: list[Path], entities: list[Path]) -> list[Side]:
     from tsynth.errors import UsageError
-    from tsynth.jobs.evaluating import Side
+    from tsynth.jobs.sides import Side
 
     if entities and len(entities) != len(files):
         raise UsageError(
