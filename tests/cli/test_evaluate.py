@@ -97,6 +97,7 @@ def test_a_gate_that_is_not_passed_ends_with_6_and_says_what_failed(tsynth, side
         (("--gate", "publicaton"), 2, "did you mean publication?"),
         (("--group", "products"), 2, "group 'products': there is no such column; did you mean product?"),
         (("--out", "out", "--private-look", "out/look"), 2, "must not be handed out; choose a folder elsewhere"),
+        (("--synthetic", "made.parquet") * 8, 2, "give at most 8 at a time"),
         (("--synthetic-entities", "a.csv", "--synthetic-entities", "b.csv"), 2, "once, --synthetic-entities 2 times"),
     ],
 )  # fmt: skip

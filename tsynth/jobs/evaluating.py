@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["Wanted", "evaluate"]
 
 
+MOST_COMPARED = 8
+"""Synthetic files beside each other."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What is asked, and where the answers go.
@@ -88,6 +92,11 @@ def evaluate(
     scores = scores_of(
         wanted.scores, wanted.tasks, wanted.groups, also=() if wanted.gate is None else wanted.gate.scores
     )
+    if len(synthetic) > MOST_COMPARED:
+        raise UsageError(
+            f"{len(synthetic)} synthetic files are more than can be compared on a page",
+            fix=f"give at most {MOST_COMPARED} at a time",
+        )
     _refuse_look(wanted, [train, *synthetic, *([] if holdout is None else [holdout])])
     for folder in (wanted.out, wanted.look):
         if folder is not None:
