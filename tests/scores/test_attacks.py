@@ -145,6 +145,19 @@ def test_one_of_many_attacks_that_succeeds_by_chance_is_no_leak():
     assert "who knows the population, tells a training entity from an unseen one in 55.5" in answer.sentence
 
 
+@pytest.mark.parametrize(("value", "level"), [(0.1, "good"), (0.9, "poor")])
+def test_most_successful_attack_is_the_one_that_is_right_most_often(value, level):
+    interval = (-0.1, 0.3) if level == "good" else (0.8, 1.0)
+    results = {
+        "membership_nearest": replace(outcome("membership_nearest", value + 0.05, interval), floor=0.07),
+        "visit_times": outcome("visit_times", value, interval),
+    }
+    found = answers(results)[2]
+    assert found.level == level
+    assert "the most successful attacker, who looks for the nearest synthetic entity" in found.sentence
+    assert found.number == pytest.approx(0.5 + (value + 0.05) / 2)
+
+
 def test_copying_and_the_best_attack_are_both_told():
     results = {
         "exact_runs": outcome("exact_runs", 0.9, (0.8, 1.0)),

@@ -191,8 +191,10 @@ def _private(results: Mapping[str, Result], alone: bool) -> Answer:
     attacks = (
         [r for r in worst if r.name in ATTACKED] if level else [r for r in known if r.name in MEMBERSHIP]
     )
-    best = max(attacks, key=_excess, default=None)
+    best = max(attacks, key=lambda result: result.value or 0.0, default=None)
     shown = max(worst, key=_leaked) if level else best or max(worst, key=_leaked)
+    if best is not None and shown.name in ATTACKED:
+        shown = best
     if alone and not level:
         made, real, said = _attack(shown)
         sentence = (
