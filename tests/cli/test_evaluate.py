@@ -133,3 +133,20 @@ def test_of_a_large_file_a_sample_of_entities_is_read_and_that_is_said(tsynth, s
     assert meta["sizes"]["train"]["rows"] == meta["sampled"][0]["rows"]
     assert "840 rows are many" in done.stderr
     assert "840 rows are many" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("spoiled", "side"), [("holdout", "--holdout"), ("made", "--synthetic")])
+def test_a_static_that_varies_in_another_file_is_told_with_the_name_of_the_file(
+    tsynth, sides, tmp_path, spoiled, side
+):
+    for name in ("train", "holdout", "made"):
+        table = pq.read_table(tmp_path / f"{name}.parquet")
+        products = table["product"].to_pylist()
+        shelf = ["left" if int(p[1:]) % 2 else "right" for p in products]
+        if name == spoiled:
+            shelf[0] = "left" if shelf[0] == "right" else "right"
+        pq.write_table(table.append_column("shelf", pa.array(shelf)), tmp_path / f"{name}.parquet")
+    done = tsynth("evaluate", *sides, *KEYS)
+    assert done.returncode == 3
+    assert f"{spoiled}.parquet ({side[2:]}): shelf: is static in the schema, but entity" in done.stderr
+    assert "--with-schema" in done.stderr

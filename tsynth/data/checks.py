@@ -118,5 +118,6 @@ def check_static(table: pa.Table, names: list[str], layout: Layout) -> None:
                 f"is static in the schema, but entity {owner} has {before!r} and then {after!r}",
                 column=name,
                 entity=owner,
-                fix="set static=False in the schema or correct the rows",
+                fix="correct the rows, or set static to false in the schema (`tsynth inspect --schema` writes one, "
+                "--with-schema reads it)",
             )

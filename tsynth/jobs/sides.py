@@ -12,7 +12,7 @@ from tsynth.data.reading import read, read_table
 from tsynth.data.schema import Schema
 from tsynth.data.sequences import Sequences
 from tsynth.data.text_values import TextOptions
-from tsynth.errors import SchemaMismatch, UsageError
+from tsynth.errors import DataError, SchemaMismatch, UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -165,6 +165,9 @@ def _under(
         )
     except SchemaMismatch as error:
         raise _named(error, name, who) from error
+    except DataError as error:
+        where = f"{name} ({who}): " + (f"{error.column}: " if error.column else "")
+        raise DataError(where + error.problem, entity=error.entity, row=error.row, fix=error.fix) from error
     return replace(data, notes=(*notes, *data.notes))
 
 
