@@ -90,10 +90,12 @@ def test_fault_is_found(make, tasks, measure, said):
 
 
 def test_perfect_generator_raises_no_alarm():
-    # Of 84 worlds (of cards, accounts and survival) 2 had an interval above 0; the seeds are fixed.
-    for make, tasks in ((cards, ()), (waves, ("forecast value",))):
-        result = asked(make, make(80, 4), tasks)
-        assert result.interval[0] <= 0 <= result.interval[1]
+    # Seed 3 of the cards alarms (interval .003 to .08), as 2.5 % of worlds may: so two of three must be quiet. At 2.5 %
+    # two alarms of three happen in .2 % of the cases.
+    quiet = [asked(cards, cards(80, seed), ()).interval[0] <= 0 for seed in (3, 4, 5)]
+    assert sum(quiet) >= 2
+    result = asked(waves, waves(80, 4), ("forecast value",))
+    assert result.interval[0] <= 0 <= result.interval[1]
 
 
 def test_several_tasks_are_averaged_and_told():
