@@ -6,7 +6,8 @@ REaLTabFormer, two runs; the second half of TabularARGN's, plain and with differ
 needs no reference can be compared. *time goes back* is the share of rows, in the order of the file, that lie before the
 row of their account before them; *balance adds up* and *combinations valid* are shares of rows that keep the rule as it
 was found on the slice (balance = balance before + signed amount; type, operation and k_symbol together), rows in the
-order of time, over as many accounts as the slice has; what came up after March 1994 counts as not valid; *unreadable cells* the share in columns that had to be cast (dates and ids as text, account numbers as
+order of time, over as many accounts as the slice has; what came up after March 1994 counts as not valid;
+*unreadable cells* the share in columns that had to be cast (dates and ids as text, account numbers as
 numbers). The entity tables of PAR are read beside their rows. There is no holdout: *cannot say* counts the scores of
 privacy, and the three answers, that refuse to judge; the case fails where one of them, or a copied reference, does not.
 """

@@ -73,7 +73,7 @@ def timelines(
     ]
     told = [
         Timeline(
-            f"Entity {clean(said[0].entity)}",
+            f"Sequence {i + 1}",
             of(int(some.lengths[i]), "row", "rows"),
             sheet.svg(f"plain-{i}", i),
             tuple(f"{e.judge}: {e.sure} sure." + "".join(f" {a}" for a in e.away[:2]) for e in said),
