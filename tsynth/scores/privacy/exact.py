@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tsynth.data.sequences import Sequences
-from tsynth.scores.base import CannotSay, Result, Score
+from tsynth.scores.base import CannotSay, Result, Score, Weights
 from tsynth.scores.ruler import ruler
 from tsynth.scores.times import between
 from tsynth.scores.weights import Counts
@@ -27,6 +27,7 @@ class _Repeated:
     columns: list[str]
     reference: Counts
     candidate: Counts
+    streams: Streams
 
 
 class _Exact(Score):
@@ -54,7 +55,9 @@ class _Exact(Score):
             if not len(hashes):
                 raise CannotSay(f"no entity has {self.run} rows")
             tables.append(Counts(entity, np.isin(hashes, known).astype(np.int64), data.n_entities, 2))
-        return _Repeated([*names, *(["time since the row before"] if timed else [])], *tables)
+        return _Repeated(
+            [*names, *(["time since the row before"] if timed else [])], tables[0], tables[1], streams
+        )
 
     def value(
         self,
@@ -65,6 +68,19 @@ class _Exact(Score):
         """The share of the candidate."""
         fresh, repeated = prepared.candidate.total(candidate_weights)
         return float(repeated / max(fresh + repeated, 1e-300))
+
+    def differences(self, synthetic: _Repeated, control: _Repeated, weights: Weights) -> NDArray[np.float64]:
+        """Value - floor, each with the noise of one row more that may repeat or not.
+
+        Where next to nothing repeats a bootstrap has nothing to draw from, and a single row would look certain.
+        """
+        out = super().differences(synthetic, control, weights)
+        sides = (("synthetic", synthetic, weights.synthetic, 1), ("control", control, weights.control, -1))
+        for who, side, drawn, sign in sides:
+            own = type(side.streams)(side.streams.seed, ("one row more", self.name, who), range(1))
+            more = own.poisson(1.0, len(drawn))[0] - 1.0
+            out = out + sign * more / np.maximum(side.candidate.total(drawn).sum(axis=-1), 1)
+        return out
 
     def curve(self, prepared: _Repeated) -> dict[str, Any]:
         """Both shares and what was compared."""
