@@ -144,7 +144,9 @@ def test_small_groups_are_not_ranked(sides):
     holdout = only(sides[1], ~np.isin(np.arange(300), few))
     result = evaluate(sides[0], sides[2], holdout, scores=[GroupFidelity()])["group_fidelity"]
     assert result.status == "cannot say"
-    assert result.reason == "fewer than two groups have 30 real entities to compare"
+    assert result.reason == (
+        "fewer than two groups have 30 real entities, in the half of the holdout that is compared"
+    )
 
 
 # -- attacks on groups

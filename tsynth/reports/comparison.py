@@ -134,9 +134,12 @@ def _headline(named: Mapping[str, Report], threats: Mapping[str, _Threat | None]
     known = sorted((t, name) for name, t in times.items() if t is not None)
     if len(known) > 1:
         said.append(
-            f"{known[0][1]} stands closest to the source, at {number(known[0][0])} times the noise floor; "
-            f"{known[-1][1]} furthest from it, at {number(known[-1][0])} times."
+            f"By the mean of the scores {known[0][1]} stands closest to the source, at {number(known[0][0])} times the "
+            f"noise floor; {known[-1][1]} furthest from it, at {number(known[-1][0])} times."
         )
+        poor = [a.question for a in named[known[0][1]].answers if a.level == "poor"]
+        if poor:
+            said.append(f"Even so {known[0][1]} is poor: {' and '.join(f'{q}?' for q in poor)}")
     elif not known:
         said.append("How faithful they are cannot be said.")
     heard = {name: t for name, t in threats.items() if t is not None and t.interval is not None}

@@ -158,7 +158,10 @@ class GroupAttacks(GroupScore):
             }
             groups.append((entry, mask, n >= RANKED))
         if sum(ranked for *_, ranked in groups) < 2:
-            raise CannotSay(f"fewer than two groups have {RANKED} real entities to attack")
+            raise CannotSay(
+                f"fewer than two groups have {RANKED} real entities, in the half of the holdout that is compared, "
+                "to attack"
+            )
         sides = [known, entity_summaries(measure, reference), entity_summaries(measure, candidate)]
         a, r, c = _points(sides)
         points = np.concatenate([a, r[others]])

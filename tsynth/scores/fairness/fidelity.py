@@ -111,7 +111,9 @@ class GroupFidelity(GroupScore):
         measure = ruler(train)
         groups = [g for g in listed(measure, self.columns, reference, candidate) if len(g.real) >= CELL]
         if sum(not g.small for g in groups) < 2:
-            raise CannotSay(f"fewer than two groups have {RANKED} real entities to compare")
+            raise CannotSay(
+                f"fewer than two groups have {RANKED} real entities, in the half of the holdout that is compared"
+            )
         places = type(streams)(streams.seed, (*streams.path, "halves"), range(reference.n_entities))
         half = np.ascontiguousarray(places.uniform(HALVES).T < 0.5)
         columns = tuple(dict.fromkeys(name for g in groups for name in g.columns))

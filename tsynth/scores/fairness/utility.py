@@ -105,7 +105,10 @@ class GroupUtility(GroupScore):
         measure = ruler(train)
         groups = [g for g in listed(measure, self.columns, reference, candidate) if len(g.real) >= CELL]
         if sum(not g.small for g in groups) < 2:
-            raise CannotSay(f"fewer than two groups have {RANKED} real entities to test a model on")
+            raise CannotSay(
+                f"fewer than two groups have {RANKED} real entities, in the half of the holdout that is compared, "
+                "to test a model on"
+            )
         task, classes = _task(measure)
         test = _examples(measure, task, classes, reference)
         if len(test.target) < RANKED or len(np.unique(test.target)) < 2:
