@@ -173,3 +173,13 @@ def test_a_single_repeated_row_is_not_surely_a_copy(accounts):
     result = evaluate(train, once, unlike[0], scores=["exact_rows"])["exact_rows"]
     assert result.value > 0 == result.floor
     assert result.interval[0] < 0 < result.interval[1]
+
+
+def test_of_few_real_entities_no_gap_is_told(accounts):
+    train, made = accounts(SIZE, 1), stretched(accounts(SIZE, 3))
+    told = {}
+    for size in (20, SIZE):  # of 20 held out 10 are compared, and not every one of them pays a fee
+        result = evaluate(train, made, accounts(size, 2), scores=["gaps"])["gaps"]
+        told[size] = {d.label.split(" ")[0] for d in result.details if "→" in d.label}
+    assert "fee" in told[SIZE]
+    assert "fee" not in told[20]

@@ -115,7 +115,14 @@ def _part(
         Counts(d.entity_of_row[r], grid.cells(w[r]), d.n_entities, grid.size)
         for d, w, r in zip(sides[1:], waits[1:], rows[1:], strict=True)
     )
-    return Part(label, tables, grid.distance, partial(say, grid), weight)
+    behind = len(np.unique(sides[1].entity_of_row[rows[1]]))
+    told = partial(say, grid) if behind >= CELL else _untold
+    return Part(label, tables, grid.distance, told, weight)
+
+
+def _untold(first: NDArray[np.float64], second: NDArray[np.float64]) -> str:
+    """Of fewer than ten real entities nothing is told: it would be chance, and it would be about them."""
+    return ""
 
 
 def _say(
