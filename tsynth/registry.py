@@ -63,6 +63,7 @@ SCORES = {
     "group_fidelity": "tsynth.scores.fairness.fidelity:GroupFidelity",
     "group_utility": "tsynth.scores.fairness.utility:GroupUtility",
     "group_attacks": "tsynth.scores.fairness.attacks:GroupAttacks",
+    "statics_dynamics": "tsynth.scores.discrimination.statics_dynamics:StaticsDynamics",
     "sequence_judge": "tsynth.scores.discrimination.sequence_judge:SequenceJudge",
     "window_trees": "tsynth.scores.published.trees:WindowTrees",
     "timegan_discriminative": "tsynth.scores.published.discriminative:TimeGANDiscriminative",
