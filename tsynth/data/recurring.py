@@ -32,8 +32,8 @@ STEADY = 0.5
 """Chains with a smaller share of equal amounts are looked for again without regard for amounts."""
 MANY = 20
 """Codes with fewer chains than this must each be beyond chance by themselves."""
-DECOYS = 2_000_000
-"""Rows of decoys: tables are moved as often as fits, 2 to 10 times."""
+DECOYS = 300_000
+"""Rows of decoys: tables are moved as often as fits, 2 to 5 times."""
 FARTHEST = 3_000_000
 """Days from 1970-01-01 that a calendar is made for: some 8,000 years."""
 
@@ -124,7 +124,7 @@ def find_chains(
     Chains are grown in two turns: with like amounts, then with any amounts (interest, a bill for what was used) from
     the rows that are left or whose chain has slowly varying amounts. Each chain has log-odds: of every link the chance
     that a row of that entity and code stands as near to the expected day. In each turn the same rows are searched with
-    their days moved at random, 2 to 10 times: by up to 15 days, and for chains of a fixed period by up to 3 whole
+    their days moved at random, 2 to 5 times: by up to 15 days, and for chains of a fixed period by up to 3 whole
     weeks, so that weekdays stay. Of a code the chains above the lowest log-odds are kept at which decoys are at most
     5 % of them, as in the target-decoy method; where these are fewer than 20, each must also pass 5 % after Bonferroni
     over the rows and periods tried.
@@ -179,10 +179,8 @@ class _Search:
         self, rows: NDArray[np.int64], amount: NDArray[np.float64], turn: int, calendar: bool
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Chains among `rows` that are beyond chance: the chain of each, and what is noted of each chain."""
-        if not calendar:
-            self.month_of = self.month_of[:0]
-        times = int(np.clip(DECOYS // max(len(rows), 1), 2, 10))
-        made, notes, codes = self._grown(rows, self.day[rows], amount)
+        times = int(np.clip(DECOYS // max(len(rows), 1), 2, 5))
+        made, notes, codes = self._grown(rows, self.day[rows], amount, calendar, PERIODS)
         keep = np.zeros(len(notes), np.bool_)
         for fixed in (False, True):
             here = np.flatnonzero((notes[:, 5] > 0) == fixed)
@@ -192,16 +190,17 @@ class _Search:
             decoys = []
             for _ in range(times):
                 step = random.integers(-3, 4, len(rows)) * 7 if fixed else random.integers(-15, 16, len(rows))
-                _, fake, fake_codes = self._grown(rows, self.day[rows] + step, amount)
-                alike = (fake[:, 5] > 0) == fixed
-                decoys.append((fake_codes[alike], fake[alike, 4]))
+                moved = self.day[rows] + step
+                _, fake, fake_codes = self._grown(rows, moved, amount, not fixed, PERIODS if fixed else ())
+                decoys.append((fake_codes, fake[:, 4]))
             sizes = np.bincount(self.code[rows], minlength=1)
             keep[here] = _beyond_chance((codes[here], notes[here, 4]), decoys, sizes, times)
         number = np.append(np.where(keep, np.cumsum(keep) - 1, -1), -1)  # the last stands for no chain
         return number[made], notes[keep]
 
     def _grown(
-        self, rows: NDArray[np.int64], day: NDArray[np.int64], amount: NDArray[np.float64]
+        self, rows: NDArray[np.int64], day: NDArray[np.int64], amount: NDArray[np.float64], monthly: bool,
+        periods: tuple[int, ...],
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
         from tsynth.compiled.recurring import grow_chains
 
@@ -212,8 +211,8 @@ class _Search:
             new |= np.diff(key[order]) != 0
         groups = np.concatenate([[0], np.flatnonzero(new) + 1, [len(rows)]]).astype(np.int64)
         chain, notes = grow_chains(
-            groups, day[order], amount[rows[order]], np.asarray(PERIODS, np.int64), self.month_of, self.origin,
-            self.start, self.length, LIKE, BUSY, self.least,
+            groups, day[order], amount[rows[order]], np.asarray(periods, np.int64),
+            self.month_of if monthly else self.month_of[:0], self.origin, self.start, self.length, LIKE, BUSY, self.least,
         )  # fmt: skip
         made = np.empty(len(rows), np.int64)
         made[order] = chain
