@@ -30,6 +30,8 @@ from tsynth.data import constraints as rules
 from tsynth.data.constraints import Constraints
 from tsynth.data.disclosure import ALONE
 from tsynth.data.encoding import Encoder
+from tsynth.data.encoding.noised import ENCODINGS, learn_noised, take_rules, take_schema, undisclosed
+from tsynth.data.privacy import Histogram, Ledger, Privacy
 from tsynth.data.schema import Schema
 from tsynth.data.sequences import Sequences, concat
 from tsynth.data.streams import Streams
@@ -61,7 +63,9 @@ class Generator(Parameters):
     constraints_ : Constraints
         Structure that is taken off before learning and put back after sampling.
     n_entities_, n_rows_ : int
-        Sizes of what was learned.
+        Sizes of what was learned; noised under differential privacy.
+    privacy_ : dict
+        What was spent, and what was told without budget; only where learned with differential privacy.
     """
 
     name: ClassVar[str] = ""
@@ -77,6 +81,7 @@ class Generator(Parameters):
     statics_: dict[str, dict[str, Any]]
     n_entities_: int
     n_rows_: int
+    privacy_: dict[str, Any]
 
     # -- what a leaf writes
 
@@ -88,6 +93,14 @@ class Generator(Parameters):
 
     def _sample(self, entities: range, streams: Streams, conditions: dict[str, Any] | None) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no _sample")
+
+    def _learn_noised(self, view: Any, lengths: Histogram, ledger: Ledger, streams: Streams) -> None:
+        """In place of `_learn` and `_merge` under differential privacy, for leaves with a parameter `private`.
+
+        `view` holds all entities, `lengths` the noised rows of each. Whatever becomes an attribute must come from
+        `ledger`, which has what is left of the budget, or be named by ``ledger.leak``.
+        """
+        raise UsageError(f"{self.name} cannot learn with differential privacy", fix="use markov_renewal")
 
     def _check(self, data: Sequences) -> None:
         """A leaf refuses here, with a typed error, what it cannot learn from."""
@@ -145,6 +158,10 @@ class Generator(Parameters):
         bare = found.remove(data)
         self._check(bare)
         self._budget = (minutes, steps)
+        vars(self).pop("privacy_", None)
+        privacy = Privacy.read(getattr(self, "private", None))
+        if privacy is not None:
+            return self._fit_noised(data, bare, found, privacy, seed)
         self.constraints_, self.schema_ = found, data.schema.replace(constraints=tuple(found.to_list()))
         self.bare_schema_ = bare.schema
         self.n_entities_, self.n_rows_ = data.n_entities, data.n_rows
@@ -162,6 +179,29 @@ class Generator(Parameters):
             if progress is not None:
                 progress.advance(1)
         self._merge(states)
+        return self
+
+    def _fit_noised(
+        self, data: Sequences, bare: Sequences, found: Constraints, privacy: Privacy, seed: int
+    ) -> Self:
+        """`fit` under differential privacy: all that is kept goes through a ledger, or is named as a leak."""
+        if self.takes != "rows":
+            raise UsageError(f"{self.name} cannot learn with differential privacy", fix="use markov_renewal")
+        ledger = Ledger(privacy, data.n_entities)
+        take_schema(data.schema, ledger)
+        take_rules(found, ledger)
+        kept = undisclosed(data.schema, privacy).replace(constraints=tuple(found.to_list()))
+        self.constraints_, self.schema_ = found, kept
+        self.bare_schema_ = undisclosed(bare.schema, privacy)
+        self._origin = data.origin
+        self.encoder_ = Encoder(self.bare_schema_)
+        self.statics_ = {}
+        noised = learn_noised(self.encoder_, bare, ledger, ENCODINGS * ledger.rho)
+        self.n_entities_, self.n_rows_ = noised.sizes()
+        self._learn_noised(
+            self._view(bare), noised, ledger, Streams(seed, f"fit:{self.name}", range(bare.n_entities))
+        )
+        self.privacy_ = ledger.to_dict()
         return self
 
     # -- making
@@ -389,6 +429,8 @@ class Generator(Parameters):
             "constraints": [c.sentence() for c in self.constraints_],
             "cannot_keep": list(self.cannot_keep),
         }
+        if "privacy_" in vars(self):
+            found["privacy"] = self.privacy_
         if holdout is not None:
             self._same(holdout)
         return found

@@ -24,7 +24,7 @@ class Margin:
     Choices without a value stand in order below those with one; which grid a value is written on is drawn apart.
     """
 
-    def __init__(self, rows: NDArray[np.int64], first_valued: int) -> None:
+    def __init__(self, rows: NDArray[Any], first_valued: int) -> None:
         self.rows, self.first_valued = np.asarray(rows, np.float64), first_valued
         stop = len(rows) if first_valued < 0 else first_valued
         share = self.rows / max(self.rows.sum(), 1.0)

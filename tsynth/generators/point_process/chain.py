@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def merge_counts(
 
 
 def build(
-    keys: NDArray[np.int64], rows: NDArray[np.int64], codes: int, gaps: int, order: int
+    keys: NDArray[np.int64], rows: NDArray[Any], codes: int, gaps: int, order: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Contexts of order 2 and more, where each order ends among them, and next-code probabilities.
 
