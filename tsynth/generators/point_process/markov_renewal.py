@@ -11,10 +11,9 @@ from tsynth.data.encoding import Field, Rows
 from tsynth.data.encoding.timing import gaps_of
 from tsynth.data.streams import Streams
 from tsynth.errors import UsageError
-from tsynth.generators import values
+from tsynth.generators import balances, values
 from tsynth.generators.base import Generator
 from tsynth.generators.copula import Copula, Margin, merge_copula, order_of, sums
-from tsynth.generators.point_process import balances
 from tsynth.generators.point_process.coding import Coding
 from tsynth.generators.point_process.days import Calendar
 from tsynth.generators.point_process.timing import ClockTiming, StepTiming
