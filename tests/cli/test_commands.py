@@ -84,6 +84,7 @@ def test_inspect_guesses_says_why_and_names_the_flags(tsynth, sales):
     assert "product" in done.stderr
     assert "--entity COLUMN --time COLUMN" in done.stderr
     assert f"tsynth run {sales} --entity product --time day" in done.stderr
+    assert "Recommended generator: block_bootstrap, because numeric series on a regular grid" in done.stdout
 
 
 def test_a_table_with_blanks_in_its_names_gives_a_command_that_a_shell_takes(tsynth, tmp_path):
@@ -143,7 +144,7 @@ def test_sample_writes_the_entity_table_beside_the_rows(tsynth, trial, tmp_path)
     visits, patients = trial
     done = tsynth(
         "fit", visits, "--entities", patients, "--entity", "patient", "--time", "day", "--out", "m.tsynth",
-        "--role", "arm=arm", "--role", "followup=followup",
+        "--role", "arm=arm", "--role", "followup=followup", "--minutes", 0.3,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (tmp_path / "given.csv").write_text("arm\nactive\nactive\nplacebo\n", encoding="utf-8")
@@ -248,6 +249,7 @@ def test_quiet_may_stand_anywhere_and_no_colour_reaches_a_pipe(tsynth, sales):
         (["run", "rows.csv", "--time", "t", "--out", "o", "--role", "x"], 2, "COLUMN=ROLE"),
         (["fit", "rows.csv", "--out", "m"], 3, "rows.csv does not exist"),
         (["fit", "rows.csv", "--time", "t", "--out", "m", "--minutes", "1", "--steps", "2"], 2, "contradict"),
+        (["fit", "rows.csv", "--time", "t", "--out", "m", "--minutes", "0"], 2, "--minutes"),
         (["inspect", "rows.csv"], 3, "does not exist"),
         (["sample", "model.tsynth"], 4, "model.tsynth does not exist"),
         (["verify", "."], 4, "holds no release"),

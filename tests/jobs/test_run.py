@@ -97,6 +97,7 @@ def test_an_entity_table_comes_back_as_one(trial, tmp_path):
     visits, patients = trial
     content = {
         "source": {"path": visits, "entity": "patient", "time": "day", "entities": patients},
+        "generator": {"minutes": 0.3},
         "score": {"scores": QUICK},
         "sample": {"n": 50, "parts": 3},
         "release": {"out": tmp_path / "out"},
@@ -179,6 +180,7 @@ def test_schema_edits_and_roles_are_obeyed(trial, tmp_path):
     visits, _ = trial
     content = {
         "source": {"path": visits, "entity": "patient", "time": "day"},
+        "generator": {"minutes": 0.3},
         "schema": {"columns": {"platelets": {"kind": "continuous", "decimals": 0, "bounds": [1, 5000]}}},
         "score": {"scores": ["marginals"]},
         "release": {"out": tmp_path / "out"},
@@ -231,6 +233,7 @@ def test_rules_reach_manifest_and_synthetic_rows(tmp_path):
     pq.write_table(fraud(accounts=80, months=4).rows, tmp_path / "rows.parquet")
     content = {
         "source": {"path": tmp_path / "rows.parquet", "entity": "account", "time": "booked"},
+        "generator": {"minutes": 0.3},
         "score": {"scores": ["marginals"]},
         "release": {"out": tmp_path / "out"},
     }
@@ -273,6 +276,7 @@ def test_conditions_set_the_number_of_entities(trial, tmp_path):
     pq.write_table(arms, tmp_path / "arms.parquet")
     content = {
         "source": {"path": visits, "entity": "patient", "time": "day", "entities": patients},
+        "generator": {"minutes": 0.3},
         "sample": {"conditions": tmp_path / "arms.parquet", "parts": 2},
         "score": {"scores": ["marginals"]},
         "release": {"out": tmp_path / "out"},

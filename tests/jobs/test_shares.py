@@ -23,6 +23,7 @@ def balanced(trial, tmp_path):
         source = {"path": visits, "entities": patients, "entity": "patient", "time": "day"}
         content = {
             "source": source,
+            "generator": {"minutes": 0.3},
             "sample": sample,
             "score": {"scores": ["representation"]},
             "release": {"out": tmp_path / name},

@@ -54,7 +54,7 @@ def fit(
     from tsynth.jobs.stages import fit as learn
     from tsynth.jobs.stages import unnamed
 
-    if minutes and steps:
+    if minutes is not None and steps is not None:
         raise UsageError("--minutes and --steps contradict each other", fix="give one of them")
     if entity is None and not time and with_schema is None:
         say(unnamed(files))
@@ -74,7 +74,7 @@ def fit(
             source,
             SchemaPart(file=with_schema),
             ConstraintsPart(drop=drop_constraint or []),
-            GeneratorPart(name=generator, minutes=minutes or None, steps=steps),
+            GeneratorPart(name=generator, minutes=minutes, steps=steps),
             out,
             seed=seed,
             progress=shown,

@@ -39,6 +39,7 @@ def inspect(
     """
     import json as js
     import sys
+    from dataclasses import asdict
 
     from tsynth.cli import terminal
     from tsynth.cli.terminal import heading, progress, say, size
@@ -70,6 +71,7 @@ def inspect(
             "guessed": found.reasons,
             "schema": found.schema.to_dict(),
             "constraints": [{"sentence": r.sentence(), **r.to_dict()} for r in found.constraints],
+            "recommended": [asdict(one) for one in found.recommended],
             "notes": [{"code": n.code, "message": n.message, "column": n.column} for n in data.notes],
         }
         sys.stdout.write(js.dumps(content, indent=1, ensure_ascii=False) + "\n")
@@ -91,6 +93,9 @@ def inspect(
         sys.stdout.write("" if found.constraints else "\nNo rules were found\n")
         for rule in found.constraints:
             sys.stdout.write(f"  {_share(rule.share):>8}  {rule.sentence()}\n")
+    first = found.recommended[0]
+    sys.stdout.write(f"\nRecommended generator: {first.name}, because {first.reason}\n")
+    sys.stdout.write(f"  {first.advice}\n" if first.advice else "")
     say()
     say(_next(files, data.schema.entity, data.schema.time, time))
 

@@ -57,11 +57,17 @@ WithSchema = Annotated[
 ]
 Generator = Annotated[
     str | None,
-    typer.Option("--generator", metavar="NAME", help="What learns; `tsynth list generators` shows them."),
+    typer.Option(
+        "--generator", metavar="NAME", help="What learns (auto); `tsynth list generators` shows them."
+    ),
 ]
 Minutes = Annotated[
     float | None,
-    typer.Option("--minutes", min=0.0, help="Time to learn, for generators that learn by steps."),
+    typer.Option(
+        "--minutes",
+        min=0.01,
+        help="Time to learn, by which the generator is chosen and that one which learns by steps may take (10).",
+    ),
 ]
 Steps = Annotated[
     int | None, typer.Option("--steps", min=1, help="Exact number of steps; repeats an earlier fit.")

@@ -95,7 +95,7 @@ def run(
         },
         "schema": {"file": with_schema},
         "constraints": {"drop": drop_constraint or None},
-        "generator": {"name": generator, "minutes": minutes or None, "steps": steps},
+        "generator": {"name": generator, "minutes": minutes, "steps": steps},
         "sample": {"n": n, "parts": parts, "workers": workers, "conditions": conditions},
         "release": {"out": out, "force": force or None},
     }

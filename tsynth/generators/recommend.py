@@ -1,13 +1,24 @@
-"""Which generator fits some data, and why."""
+"""Which generator fits some data in the time there is, and why."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
+from tsynth import nets, registry
 from tsynth.data.sequences import Sequences
+from tsynth.errors import UsageError
 
-__all__ = ["Recommendation", "recommend"]
+__all__ = ["MINUTES", "Recommendation", "learns_by_steps", "recommend"]
+
+MINUTES = 10.0
+"""Time to learn, where nobody says."""
+NEURAL = "autoregressive"
+"""The generator of mixed rows that learns by steps and needs the extra `neural`."""
+NEEDED = ((10_000, 0.5), (50_000, 1.0), (500_000, 3.0), (float("inf"), 6.0))
+"""Rows up to which so many minutes are enough for it to learn something that simpler generators do not know."""
+FEWEST = 20
+"""Entities that it needs, because it stops by those that it holds out."""
 
 
 @dataclass(frozen=True)
@@ -19,41 +30,96 @@ class Recommendation:
     name : str
         Its name in the registry.
     reason : str
-        Why, in a sentence.
+        Why, in a clause that follows "because".
     parameters : dict
         Parameters of its constructor.
+    advice : str
+        What would allow a better one, more time or an extra, in a sentence; empty where nothing would.
     """
 
     name: str
     reason: str
     parameters: dict[str, Any] = field(default_factory=dict)
+    advice: str = ""
 
 
-def recommend(data: Sequences) -> list[Recommendation]:
+def recommend(data: Sequences, minutes: float = MINUTES) -> list[Recommendation]:
     """Generators that fit `data`, the best first.
+
+    Numeric series on a regular grid are best drawn in blocks. For mixed rows (irregular times, categories) the neural
+    generator is first where the extra `neural` is installed and the time suffices, and the Markov renewal model
+    otherwise. Nothing is fitted to find out: the choice goes by schema, number of rows and entities, and `minutes`.
 
     Parameters
     ----------
     data : Sequences
+    minutes : float
+        Time to learn.
 
     Returns
     -------
     list of Recommendation
-        Never empty.
+        Never empty. The first one's `advice` says what more time or an extra would add.
+
+    Raises
+    ------
+    UsageError
+        The time is no positive number.
+
+    Examples
+    --------
+    >>> import tsynth
+    >>> from tsynth.data.datasets import demand
+    >>> sales = demand(products=30, days=28)
+    >>> data = tsynth.read(sales.rows, entity=sales.entity, time=sales.time)
+    >>> tsynth.recommend(data, minutes=1)[0].name
+    'block_bootstrap'
     """
-    schema = data.schema
-    dynamic = schema.dynamic
+    if not minutes > 0:
+        raise UsageError(f"minutes is a time to learn, not {minutes!r}", fix="give a positive number")
+    dynamic = data.schema.dynamic
     numbers = bool(dynamic) and all(column.kind in ("continuous", "count") for column in dynamic)
-    regular = schema.frequency is not None
-    chain = Recommendation(
+    if data.schema.frequency is not None and numbers:
+        blocks = Recommendation(
+            "block_bootstrap",
+            "numeric series on a regular grid: blocks of them keep dependence, season and shape without a model",
+        )
+        return [blocks, _chain()]
+    return _mixed(data, minutes)
+
+
+def learns_by_steps(name: str) -> bool:
+    """Whether a generator of this name spends the time that it is given; the others take what they need."""
+    return name == NEURAL or registry.GENERATORS.get(name, "").startswith("tsynth.generators.neural.")
+
+
+def _mixed(data: Sequences, minutes: float) -> list[Recommendation]:
+    if NEURAL not in registry.names("generators") or data.n_entities < FEWEST:
+        return [_chain()]
+    needed = next(enough for rows, enough in NEEDED if data.n_rows <= rows)
+    better = f"{NEURAL}, which learns how a row follows from all rows before it and from what is fixed of the entity"
+    if not nets.available():
+        return [_chain(f"The extra `neural` (pip install 'tsynth[neural]') would add {better}.")]
+    if minutes < needed:
+        return [
+            _chain(f"With {_minutes(needed)} to learn instead of {_minutes(minutes)} it would be {better}.")
+        ]
+    neural = Recommendation(
+        NEURAL,
+        "rows come at irregular times or hold categories, and there is time to learn how each row follows from all "
+        "rows before it and from what is fixed of its entity",
+    )
+    return [neural, _chain()]
+
+
+def _chain(advice: str = "") -> Recommendation:
+    return Recommendation(
         "markov_renewal",
         "rows come at irregular times or hold categories: it learns which code follows which, after what gap, with "
         "what values",
+        advice=advice,
     )
-    blocks = Recommendation(
-        "block_bootstrap",
-        "numeric series on a regular grid: blocks of them keep dependence, season and shape without a model",
-    )
-    if regular and numbers:
-        return [blocks, chain]
-    return [chain]
+
+
+def _minutes(value: float) -> str:
+    return f"{value:g} minute{'' if value == 1 else 's'}"

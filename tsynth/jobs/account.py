@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tsynth.data.constraints import Constraint
     from tsynth.data.sequences import Sequences
     from tsynth.generators.base import Generator
+    from tsynth.jobs.choosing import Choice
     from tsynth.jobs.job import Job
     from tsynth.scores.report import Report
 
@@ -55,8 +56,8 @@ class Facts:
         Sizes and span, free of private parts of a path.
     train, holdout : Sequences
     generator : Generator
-    reason : str
-        Why this generator.
+    choice : Choice
+        Why this generator, and how long it was allowed to learn.
     constraints : sequence of Constraint
     synthetic : Sequences
         The synthetic rows that were scored.
@@ -70,7 +71,7 @@ class Facts:
     train: Sequences
     holdout: Sequences
     generator: Generator
-    reason: str
+    choice: Choice
     constraints: list[Constraint]
     synthetic: Sequences
     watch: machine.Stopwatch
@@ -88,9 +89,21 @@ class Facts:
         )
 
 
-def command(job: Job) -> str:
-    """The command that makes the release again, in as far as flags can say it."""
+def _steps(generator: Generator) -> int | None:
+    """Steps that a generator learned by, where it learns by steps."""
+    steps = getattr(generator, "steps_", None)
+    return None if steps is None else int(steps)
+
+
+def command(job: Job, generator: Generator | None = None) -> str:
+    """The command that makes the release again, in as far as flags can say it.
+
+    A time to learn makes other weights on another machine, so where `generator` learned by steps their number is said.
+    """
     shown = job.shown()
+    steps = None if generator is None else _steps(generator)
+    if generator is not None and steps is not None and set(shown.get("generator", {})) <= _FLAGS["generator"]:
+        shown["generator"] = {"name": generator.name, "steps": steps}
     source, sample = shown["source"], shown.get("sample", {})
     if any(not set(said) <= _FLAGS.get(table, set()) for table, said in shown.items() if table != "seed"):
         return "tsynth run job.toml"
@@ -148,7 +161,7 @@ def context(facts: Facts) -> Context:
             "cannot_keep": list(generator.cannot_keep),
             "summary": (inspect.getdoc(type(generator)) or "").partition("\n")[0],
             "fit_seconds": facts.watch.seconds.get("fit"),
-            "reason": facts.reason,
+            "reason": facts.choice.sentences,
             **({"curve": diagnosis["curve"]} if "curve" in diagnosis else {}),
         },
         run={
@@ -157,7 +170,7 @@ def context(facts: Facts) -> Context:
             "duration_s": facts.watch.total,
             "seed": job.seed,
             "versions": machine.versions(),
-            "command": command(job),
+            "command": command(job, generator),
         },
         schema=generator.schema_,
         constraints=constraint_rows(facts.constraints, facts.synthetic),
@@ -196,8 +209,10 @@ def manifest(
             "name": generator.name,
             "parameters": generator.get_params(),
             "model_hash": model_hash(generator),
-            "steps": getattr(generator, "steps_", None),
-            "reason": facts.reason,
+            "minutes": facts.choice.minutes,
+            "steps": _steps(generator),
+            "reason": facts.choice.reason,
+            "advice": facts.choice.advice,
             "cannot_keep": list(generator.cannot_keep),
         },
         "constraints": list(page.constraints),

@@ -11,6 +11,9 @@ from tsynth.data.files import write_parquet, write_text
 
 __all__ = ["Demo", "prepare"]
 
+MINUTES = 0.3
+"""Time to learn, so that a demo ends in under a minute."""
+
 
 @dataclass(frozen=True)
 class Demo:
@@ -53,5 +56,6 @@ def _text(data: Dataset, seed: int) -> str:
             "[source.roles]",
             *(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in data.roles.items()),
         ]
+    lines += ["", "[generator]", f"minutes = {MINUTES}  # more, or none of this, to learn better"]
     lines += ["", "[release]", f'out = "{data.name}"', f'title = "Demo: {data.name}"', "force = true"]
     return "\n".join(lines) + "\n"

@@ -117,16 +117,27 @@ class ConstraintsPart(_Part):
 
 
 class GeneratorPart(_Part):
-    """What learns; without a name, the one that fits the data best."""
+    """What learns; without a name, the one that fits the data and the time best."""
 
-    name: str | None = Field(default=None, description="A name that `tsynth list generators` shows.")
+    name: str | None = Field(
+        default=None,
+        description='A name that `tsynth list generators` shows; "auto" chooses, as without one.',
+    )
     parameters: dict[str, Any] = Field(default_factory=dict, description="Parameters of its constructor.")
     minutes: float | None = Field(
-        default=None, gt=0, description="Time to learn, for generators that learn by steps."
+        default=None,
+        gt=0,
+        description="Time to learn, by which the generator is chosen and that one which learns by steps may take; 10, "
+        "unless told.",
     )
     steps: int | None = Field(
         default=None, ge=1, description="Exact number of steps; repeats an earlier fit."
     )
+
+    @property
+    def named(self) -> str | None:
+        """The generator's name, None where it is to be chosen."""
+        return None if self.name == "auto" else self.name
 
 
 class SamplePart(_Part):

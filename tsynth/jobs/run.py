@@ -18,10 +18,10 @@ from tsynth.data.sequences import Note, concat
 from tsynth.errors import ArtifactError, UsageError
 from tsynth.generators.artifacts import load, model_hash
 from tsynth.generators.creation import create
-from tsynth.generators.recommend import recommend
 from tsynth.generators.shares import Shares, told
 from tsynth.jobs import account, estimates, parts
 from tsynth.jobs.asked import check_asked, scores_of
+from tsynth.jobs.choosing import Choice, choose
 from tsynth.jobs.gate import Gate
 from tsynth.jobs.job import Job
 from tsynth.jobs.machine import Stopwatch, versions
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tsynth.scores.base import Score
     from tsynth.scores.report import Report
 
-__all__ = ["choose_generator", "run"]
+__all__ = ["run"]
 
 log = logging.getLogger("tsynth")
 
@@ -99,8 +99,8 @@ def check(job: Job) -> None:
     UsageError
         An unknown generator, parameter, score, task or gate.
     """
-    if job.generator.name is not None:
-        create(job.generator.name, **job.generator.parameters)
+    if job.generator.named is not None:
+        create(job.generator.named, **job.generator.parameters)
     elif job.generator.parameters:
         raise UsageError(
             "the job gives parameters without a generator", fix="name one, [generator] name = ..."
@@ -113,14 +113,6 @@ def _asked(job: Job) -> tuple[list[Score], Gate | None]:
     wanted = job.score
     gate = None if wanted.gate is None else Gate.load(wanted.gate)
     return scores_of(wanted.scores, wanted.tasks, wanted.groups, () if gate is None else gate.scores), gate
-
-
-def choose_generator(job: Job, train: Sequences) -> tuple[Generator, str]:
-    """The generator that the job names, else the first that is recommended; and why."""
-    if job.generator.name is not None:
-        return create(job.generator.name, **job.generator.parameters), "the job names it"
-    first = recommend(train)[0]
-    return create(first.name, **first.parameters), first.reason
 
 
 class _Run:
@@ -137,7 +129,7 @@ class _Run:
         train = self.shares(train)
         rules = self.rules(train)
         train = train.with_schema(train.schema.replace(constraints=tuple(rule.to_dict() for rule in rules)))
-        generator, reason = self.fit(train)
+        generator, choice = self.fit(train)
         n = self.count(data)
         files, rows, synthetic = self.sample(generator, n)
         report = self.score(train, synthetic, holdout)
@@ -149,7 +141,7 @@ class _Run:
             train,
             holdout,
             generator,
-            reason,
+            choice,
             rules,
             synthetic,
             self.watch,
@@ -208,32 +200,32 @@ class _Run:
             self.progress.say(f"rule: {rule.sentence()}{share}")
         return rules
 
-    def fit(self, train: Sequences) -> tuple[Generator, str]:
-        generator, reason = choose_generator(self.job, train)
-        wanted = self.job.generator
+    def fit(self, train: Sequences) -> tuple[Generator, Choice]:
+        choice = choose(self.job.generator, train)
+        generator = choice.generator
         key = key_of(
             {
                 "rows": train.content_hash(),
                 "schema": train.schema.to_dict(),
                 "generator": [generator.name, generator.get_params()],
-                "budget": [wanted.minutes, wanted.steps],
+                "budget": [choice.minutes, choice.steps],
                 "seed": self.job.seed,
                 "versions": versions(),
             }
         )
-        self.progress.say(f"generator: {generator.name}, because {reason}")
+        choice.said(self.progress)
         if self.output.begin(key) and (model := self._kept_model()) is not None:
             self.progress.say("the model of the unfinished run is used")
-            return self._saved(model), reason
+            return self._saved(model), choice
         columns = len(train.schema)
-        self.progress.stage("fitting", estimate=estimates.fit(train.n_rows, columns, wanted.minutes))
+        self.progress.stage("fitting", estimate=estimates.fit(train.n_rows, columns, choice.spends))
         with self.watch.stage("fit"):
             generator.fit(
-                train, seed=self.job.seed, minutes=wanted.minutes, steps=wanted.steps, progress=self.progress
+                train, seed=self.job.seed, minutes=choice.minutes, steps=choice.steps, progress=self.progress
             )
         generator.save(self.output.model)
         self.progress.done()
-        return self._saved(generator), reason
+        return self._saved(generator), choice
 
     def _kept_model(self) -> Generator | None:
         try:

@@ -15,11 +15,12 @@ from tsynth.data.schema import Schema
 from tsynth.data.sequences import Sequences, concat
 from tsynth.errors import UsageError
 from tsynth.generators.artifacts import load
+from tsynth.generators.recommend import Recommendation, recommend
 from tsynth.jobs import estimates, parts
-from tsynth.jobs.job import ConstraintsPart, GeneratorPart, Job, SchemaPart, SourcePart
+from tsynth.jobs.choosing import choose
+from tsynth.jobs.job import ConstraintsPart, GeneratorPart, SchemaPart, SourcePart
 from tsynth.jobs.output import writable
 from tsynth.jobs.progress import Progress, Silent
-from tsynth.jobs.run import choose_generator
 from tsynth.jobs.source import choose_constraints, read_source
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ class Inspected:
     def schema(self) -> Schema:
         """The schema with its constraints."""
         return self.data.schema.replace(constraints=tuple(rule.to_dict() for rule in self.constraints))
+
+    @property
+    def recommended(self) -> list[Recommendation]:
+        """Generators that fit, the best first."""
+        return recommend(self.data)
 
 
 def inspect(
@@ -135,14 +141,14 @@ def fit(
     for rule in rules:
         progress.say(f"rule: {rule.sentence()}")
     data = data.with_schema(data.schema.replace(constraints=tuple(rule.to_dict() for rule in rules)))
-    job = Job.read({"source": {"path": source.path}, "release": {"out": out}})
-    generator, reason = choose_generator(job.model_copy(update={"generator": wanted}), data)
-    progress.say(f"generator: {generator.name}, because {reason}")
-    progress.stage("fitting", estimate=estimates.fit(data.n_rows, len(data.schema), wanted.minutes))
-    generator.fit(data, seed=seed, minutes=wanted.minutes, steps=wanted.steps, progress=progress)
+    choice = choose(wanted, data)
+    choice.said(progress)
+    generator = choice.generator
+    progress.stage("fitting", estimate=estimates.fit(data.n_rows, len(data.schema), choice.spends))
+    generator.fit(data, seed=seed, minutes=choice.minutes, steps=choice.steps, progress=progress)
     progress.done()
     generator.save(out)
-    return generator, reason
+    return generator, choice.reason
 
 
 def sample(

@@ -1,0 +1,95 @@
+"""Which generator is recommended, by data, time and what is installed."""
+
+from __future__ import annotations
+
+import pytest
+
+import tsynth
+from tsynth import nets, registry
+from tsynth.errors import UsageError
+from tsynth.generators import recommend as module
+from tsynth.generators.recommend import learns_by_steps, recommend
+from tsynth.testing import WORLDS
+
+
+@pytest.fixture(scope="module")
+def accounts():
+    return WORLDS["transactions"](30, 1)
+
+
+@pytest.fixture
+def neural(monkeypatch):
+    """As if the neural generator were registered, and torch installed."""
+    monkeypatch.setitem(registry.GENERATORS, module.NEURAL, "tsynth.generators.neural.nowhere:Nothing")
+    monkeypatch.setattr(nets, "find_spec", lambda name: object())
+
+
+def first(data, **given):
+    return recommend(data, **given)[0]
+
+
+def test_numeric_series_on_a_grid_are_drawn_in_blocks(neural):
+    names = [one.name for one in recommend(WORLDS["panel"](30, 1))]
+    assert names == ["block_bootstrap", "markov_renewal"]
+
+
+def test_without_a_neural_generator_mixed_rows_go_to_markov_renewal(accounts, monkeypatch):
+    monkeypatch.delitem(registry.GENERATORS, module.NEURAL, raising=False)
+    found = recommend(accounts)
+    assert [one.name for one in found] == ["markov_renewal"]
+    assert found[0].advice == ""
+
+
+@pytest.mark.usefixtures("neural")
+def test_mixed_rows_go_to_the_neural_generator_where_there_is_time(accounts):
+    assert [one.name for one in recommend(accounts)] == [module.NEURAL, "markov_renewal"]
+    assert first(accounts, minutes=0.5).name == module.NEURAL
+    quick = first(accounts, minutes=0.3)
+    assert quick.name == "markov_renewal"
+    assert "With 0.5 minutes to learn instead of 0.3 minutes it would be autoregressive" in quick.advice
+
+
+@pytest.mark.usefixtures("neural")
+@pytest.mark.parametrize(("rows", "needed"), [(10_000, 0.5), (50_000, 1), (50_001, 3), (2_000_000, 6)])
+def test_more_rows_need_more_time(rows, needed):
+    class Large:
+        """What is looked at of so many rows."""
+
+        schema, n_entities, n_rows = WORLDS["transactions"](1).schema, 100, rows
+
+    assert first(Large, minutes=needed).name == module.NEURAL
+    assert first(Large, minutes=0.99 * needed).name == "markov_renewal"
+
+
+@pytest.mark.usefixtures("neural")
+def test_without_the_extra_a_sentence_says_what_it_would_add(accounts, monkeypatch):
+    monkeypatch.setattr(nets, "find_spec", lambda name: None)
+    found = first(accounts)
+    assert found.name == "markov_renewal"
+    assert found.advice.startswith(
+        "The extra `neural` (pip install 'tsynth[neural]') would add autoregressive, which learns"
+    )
+
+
+@pytest.mark.usefixtures("neural")
+def test_few_entities_are_too_few_to_hold_some_out(accounts):
+    found = first(accounts.take(range(19)))
+    assert (found.name, found.advice) == ("markov_renewal", "")
+
+
+@pytest.mark.parametrize("minutes", [0, -1, float("nan")])
+def test_no_time_is_refused(accounts, minutes):
+    with pytest.raises(UsageError, match="minutes is a time to learn"):
+        recommend(accounts, minutes)
+
+
+@pytest.mark.usefixtures("neural")
+def test_neural_generators_learn_by_steps():
+    assert learns_by_steps(module.NEURAL)
+    assert not learns_by_steps("markov_renewal")
+    assert not learns_by_steps("of_a_plug_in")
+
+
+def test_what_is_recommended_can_be_made(accounts):
+    for one in recommend(accounts, minutes=0.1):
+        assert tsynth.create(one.name, **one.parameters).name == one.name
