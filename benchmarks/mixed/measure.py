@@ -24,8 +24,10 @@ from tsynth.scores.alignment import aligned, in_rule_order
 from tsynth.scores.harness import evaluate
 
 FOLDS = 3
-MOST_ENTITIES, MOST_ROWS = 2_000, 8_000
-"""Entities and rows of a side that a judge sees."""
+MOST_ENTITIES = 2_000
+"""Entities of a side that a judge sees."""
+QUICK, THOROUGH = (8_000, 80), (20_000, 200)
+"""Rows of a side that a judge sees, and its trees."""
 COPIES = ("exact_rows", "exact_runs")
 OTHERS = ("time_goes_back", "constraints", *COPIES)
 
@@ -74,9 +76,10 @@ def measure(
             r.name: [r.value, r.floor] for r in report.values() if r.status == "ok" and r.counts_as_fidelity
         },
         "auc": {
-            "lone": judged(features.lone, holdout, synthetic),
-            "lagged": judged(features.lagged, holdout, synthetic),
-            "summaries": judged(features.summaries, holdout, synthetic, entities=True),
+            name: judged(
+                make, holdout, synthetic, entities=name == "summaries", size=QUICK if quick else THOROUGH
+            )
+            for name, make in JUDGES.items()
         },
         "goes_back": goes_back,
         "rules": {rule.sentence(): [rule.holds(synthetic), rule.holds(holdout)] for rule in _rules(train)},
@@ -125,10 +128,16 @@ def back_in_time(data: Sequences) -> float:
     return max(here, data.out_of_order)
 
 
-def judged(make: Any, real: Sequences, made: Sequences, *, entities: bool = False, seed: int = 0) -> float:
+JUDGES = {"lone": features.lone, "lagged": features.lagged, "summaries": features.summaries}
+
+
+def judged(
+    make: Any, real: Sequences, made: Sequences, *, entities: bool = False, size: tuple[int, int] = THOROUGH,
+    seed: int = 0,
+) -> float:  # fmt: skip
     """AUC of gradient boosting that tells made from real, out of fold, whole entities apart.
 
-    As many entities a side, and at most `MOST_ENTITIES`, `MOST_ROWS`, spread evenly.
+    As many entities a side, and at most `MOST_ENTITIES`, spread evenly, as their rows are.
     """
     count = min(real.n_entities, made.n_entities, MOST_ENTITIES)
     if count < 2 * FOLDS:
@@ -139,14 +148,14 @@ def judged(make: Any, real: Sequences, made: Sequences, *, entities: bool = Fals
         data = data.take(index)
         values, _ = make(data)
         owner = np.arange(count) if entities else data.entity_of_row
-        rows = np.linspace(0, len(values) - 1, min(len(values), MOST_ROWS)).round().astype(np.int64)
+        rows = np.linspace(0, len(values) - 1, min(len(values), size[0])).round().astype(np.int64)
         sides.append(values[rows])
         owners.append(owner[rows] + number * count)
     x, owner = np.concatenate(sides), np.concatenate(owners)
     y = np.repeat([0, 1], [len(s) for s in sides])
     score = np.zeros(len(y))
     for fit, test in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(x, y, owner):
-        score[test] = boosted(x[fit], y[fit], seed=seed).decision_function(x[test])
+        score[test] = boosted(x[fit], y[fit], seed=seed, rounds=size[1]).decision_function(x[test])
     return float(roc_auc_score(y, score))
 
 
