@@ -116,11 +116,11 @@ def test_rows_without_rhythm_hold_next_to_no_chains(rows):
 
 def test_the_chance_test_is_what_keeps_chance_out(monkeypatch):
     """The planted fault of the test above: without decoys chains are made of nothing."""
-    from tsynth.data import recurring
+    from tsynth.data.recurring import chains
 
     rng = np.random.default_rng(100)
     offsets, day, code, amount, _ = table([[purchases(rng, 100, high=4)] for _ in range(60)])
-    monkeypatch.setattr(recurring, "_beyond_chance", lambda found, *_: np.ones(len(found[0]), bool))
+    monkeypatch.setattr(chains, "_beyond_chance", lambda found, *_: np.ones(len(found[0]), bool))
     assert (find_chains(offsets, day, code, amount).chain >= 0).mean() > 0.2
 
 

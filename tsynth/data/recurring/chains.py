@@ -16,11 +16,12 @@ from tsynth.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["DAY_OF_MONTH", "MONTH_END", "PERIOD", "Chains", "find_chains"]
+__all__ = ["DAY_OF_MONTH", "MONTH_END", "PERIOD", "PERIODS", "Chains", "find_chains"]
 
 DAY_OF_MONTH, MONTH_END, PERIOD = 0, 1, 2
 """Kinds of chains: on a day of the month, on the last day of the month, every so many days."""
 PERIODS = (7, 14, 21, 28, 30)
+"""Days from row to row that are tried."""
 LIKE = 0.05
 """Amounts of a chain differ from row to row by at most this share, unless the amount changes for good."""
 BUSY = 62.0
@@ -199,20 +200,25 @@ class _Search:
         return number[made], notes[keep]
 
     def _grown(
-        self, rows: NDArray[np.int64], day: NDArray[np.int64], amount: NDArray[np.float64], monthly: bool,
+        self,
+        rows: NDArray[np.int64],
+        day: NDArray[np.int64],
+        amount: NDArray[np.float64],
+        monthly: bool,
         periods: tuple[int, ...],
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
         from tsynth.compiled.recurring import grow_chains
 
         entity, code, party = self.entity[rows], self.code[rows], self.party[rows]
+        month_of = self.month_of if monthly else self.month_of[:0]
         order = np.lexsort((day, party, code, entity))
         new = np.zeros(max(len(rows) - 1, 0), np.bool_)
         for key in (entity, code, party):
             new |= np.diff(key[order]) != 0
         groups = np.concatenate([[0], np.flatnonzero(new) + 1, [len(rows)]]).astype(np.int64)
         chain, notes = grow_chains(
-            groups, day[order], amount[rows[order]], np.asarray(periods, np.int64),
-            self.month_of if monthly else self.month_of[:0], self.origin, self.start, self.length, LIKE, BUSY, self.least,
+            groups, day[order], amount[rows[order]], np.asarray(periods, np.int64), month_of, self.origin,
+            self.start, self.length, LIKE, BUSY, self.least,
         )  # fmt: skip
         made = np.empty(len(rows), np.int64)
         made[order] = chain
