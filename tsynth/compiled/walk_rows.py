@@ -1,0 +1,477 @@
+"""The sampling loop of an autoregressive network: rows of each entity drawn one after another, given rows replayed.
+
+Layers are plain products over the features that are not 0, an entity at a time, so what an entity gets hangs on its
+own stream and on nothing beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from tsynth.compiled import memory
+from tsynth.compiled.jit import compiled
+from tsynth.compiled.random import normal, start, uniform
+
+__all__ = ["Limits", "Nets", "walk"]
+
+_forget, _remember, _own, _number = memory.forget, memory.remember, memory.own, memory.number_of
+_steady, _passing, _day = memory.steady, memory.passing, memory._day
+N, LAST, TICK, LEVEL = memory.N, memory.LAST, memory.TICK, memory.LEVEL
+REACH = 4.0
+TRIES = 8
+HOURS = 64
+
+
+class Nets(NamedTuple):
+    """Weights as float32 arrays: three layers for events and for gaps, two for the trunk of the fields, two and a
+    skip for each field's head.
+
+    ``heads[begin[f]:]`` holds, one after another, the field's first layer (H + own, D), its bias, second layer
+    (D, out), skip (own, out) and bias.
+    """
+
+    event1: np.ndarray
+    event1_bias: np.ndarray
+    event2: np.ndarray
+    event2_bias: np.ndarray
+    event3: np.ndarray
+    event3_bias: np.ndarray
+    gap1: np.ndarray
+    gap1_bias: np.ndarray
+    gap2: np.ndarray
+    gap2_bias: np.ndarray
+    gap3: np.ndarray
+    gap3_bias: np.ndarray
+    trunk1: np.ndarray
+    trunk1_bias: np.ndarray
+    trunk2: np.ndarray
+    trunk2_bias: np.ndarray
+    heads: np.ndarray
+    begin: np.ndarray
+    width: np.ndarray
+    hidden: int
+    mixtures: int
+
+
+class Limits(NamedTuple):
+    """What may not be.
+
+    Attributes
+    ----------
+    tick : float
+        Length of a tick, 0 for gaps.
+    edges, inner : float64 arrays, (G + 1,) and (G, Q)
+        Lower edges of the classes of gaps; quantiles of the gaps inside each.
+    step : float
+        Lattice of times, 0 for none.
+    hour_weight : float64 array
+        Weight of each hour of the week, or of the day, or 1.
+    most : int
+        Rows of one entity.
+    most_tick, most_month, most_ever : int64 array, (codes,)
+        Rows of one code on a tick, in a month, in all.
+    day_of_month, to_month_end, weekday : bool array, (codes, 31), (codes, 8), (codes, 7)
+        Where each code may fall.
+    pair : bool array, (codes + 1, codes)
+        Code before (the last row stands for a new tick) and code that may follow it on one tick.
+    opens, follows : bool array, (codes,)
+        Whether a code may come first, and later.
+    allowed : bool array, (fields, codes, choices)
+    floor : float
+        The running total must not be taken below it.
+    """
+
+    tick: float
+    edges: np.ndarray
+    inner: np.ndarray
+    step: float
+    hour_weight: np.ndarray
+    most: int
+    most_tick: np.ndarray
+    most_month: np.ndarray
+    most_ever: np.ndarray
+    day_of_month: np.ndarray
+    to_month_end: np.ndarray
+    weekday: np.ndarray
+    pair: np.ndarray
+    opens: np.ndarray
+    follows: np.ndarray
+    allowed: np.ndarray
+    floor: float
+
+
+@compiled
+def _add(weight, index, value, low, high, out):
+    """Add the first layer's rows of these features."""
+    for k in range(low, high):
+        row = weight[index[k]]
+        v = np.float32(value[k])
+        for j in range(len(out)):
+            out[j] += v * row[j]
+
+
+@compiled
+def _layer(weight, bias, x, out):
+    """The next layer after a rectified one."""
+    out[:] = bias
+    for k in range(len(x)):
+        v = x[k]
+        if v > 0:
+            row = weight[k]
+            for j in range(len(out)):
+                out[j] += v * row[j]
+
+
+@compiled
+def _pick(weight, rng):
+    """A place by its weights."""
+    total = 0.0
+    for j in range(len(weight)):
+        total += weight[j]
+    u = uniform(rng) * total
+    last = 0
+    for j in range(len(weight)):
+        if weight[j] > 0:
+            last = j
+            u -= weight[j]
+            if u < 0:
+                break
+    return last
+
+
+@compiled
+def _exponentials(logit, out):
+    top = -1e30
+    for j in range(len(out)):
+        top = max(top, logit[j])
+    for j in range(len(out)):
+        out[j] = math.exp(logit[j] - top)
+
+
+@compiled
+def _gap(k, t, lim, lay, rng):
+    """A gap of class `k` after `t`: a quantile inside the class, by the weights of the hours."""
+    inner = lim.inner[k]
+    gap = inner[0]
+    top = 0.0
+    hours = len(lim.hour_weight)
+    for h in range(hours):
+        top = max(top, lim.hour_weight[h])
+    for _ in range(HOURS):
+        at = uniform(rng) * (len(inner) - 1)
+        low = int(at)
+        gap = inner[low] + (at - low) * (inner[low + 1] - inner[low])
+        if lim.step > 0:
+            gap = math.floor(gap / lim.step + 0.5) * lim.step
+            gap = max(gap, lim.edges[k])
+            if k + 1 < len(lim.edges) and gap >= lim.edges[k + 1]:
+                gap = max(lim.edges[k], lim.edges[k + 1] - lim.step)
+        if hours == 1:
+            break
+        hour = int(math.floor((t + gap) / lay.day * 24.0 + 1e-6)) % hours
+        if uniform(rng) * top < lim.hour_weight[hour]:
+            break
+    return gap
+
+
+@compiled
+def _codes(weight, m, lim, lay, t, before, tick_count, month_count, ever, calendar):
+    """Set the weight of every code that may not come now to 0."""
+    codes = len(lay.slot)
+    first = m.scalar[N] == 0
+    same = not first and t == m.scalar[LAST]
+    dom = ends = day_of_week = 0
+    if calendar:
+        d = _day(lay, t)
+        dom, ends, day_of_week = lay.calendar[d, 0], min(lay.calendar[d, 1], 7), lay.calendar[d, 2]
+    for c in range(codes):
+        ok = lim.opens[c] if first else lim.follows[c]
+        ok = ok and ever[c] < lim.most_ever[c]
+        if same:
+            ok = ok and tick_count[c] < lim.most_tick[c] and lim.pair[before, c]
+        else:
+            ok = ok and lim.pair[codes, c]
+        if calendar:
+            ok = ok and lim.day_of_month[c, dom] and lim.to_month_end[c, ends] and lim.weekday[c, day_of_week]
+            ok = ok and month_count[c] < lim.most_month[c]
+        if not ok:
+            weight[c] = 0.0
+
+
+@compiled
+def _field(f, code, t, m, lay, lim, nets, h, x, hidden, out, weight, choice, value, rng):
+    """Draw field `f` of a row; `h` is the trunk."""
+    width = _own(m, lay, t, code, f, choice, value, x)
+    outs = nets.width[f]
+    size = nets.begin[f]
+    many = len(h)
+    d = nets.hidden
+    one = nets.heads[size : size + (many + width) * d].reshape(many + width, d)
+    size += (many + width) * d
+    hidden[:] = nets.heads[size : size + d]
+    size += d
+    two = nets.heads[size : size + d * outs].reshape(d, outs)
+    size += d * outs
+    skip = nets.heads[size : size + width * outs].reshape(width, outs)
+    size += width * outs
+    out[:outs] = nets.heads[size : size + outs]
+    for k in range(many):
+        if h[k] > 0:
+            for j in range(d):
+                hidden[j] += h[k] * one[k, j]
+    for k in range(width):
+        if x[k] != 0:
+            v = np.float32(x[k])
+            for j in range(d):
+                hidden[j] += v * one[many + k, j]
+            for j in range(outs):
+                out[j] += v * skip[k, j]
+    for k in range(d):
+        if hidden[k] > 0:
+            for j in range(outs):
+                out[j] += hidden[k] * two[k, j]
+    # -- the choice
+    size = lay.choices[f]
+    first = lay.first[f]
+    slot = lay.slot[code]
+    held, held_here = m.choice[f], m.slot_choice[slot, f]
+    at = size + (2 if first >= 0 else 0)
+    if held >= 0:
+        out[held] += out[at]
+    if held_here >= 0:
+        out[held_here] += out[at + 1]
+    if lay.counts[f + 1] > lay.counts[f] and m.scalar[N] > 0:
+        for c in range(size):
+            out[c] += out[at + 2] * np.float32(m.tally[lay.counts[f] + c] / m.scalar[N])
+    options = size + (2 if first >= 0 else 0)
+    for c in range(size):
+        if not lim.allowed[f, code, c]:
+            out[c] = np.float32(-1e9)
+    if first >= 0:
+        here = held_here >= first
+        if not here:
+            out[size] = np.float32(-1e9)
+        if held < first or (here and m.value[f] == m.slot_value[slot, f]):
+            out[size + 1] = np.float32(-1e9)
+    _exponentials(out, weight[:options])
+    sign = lay.sign[code] if f == lay.total else 0.0
+    for turn in range(TRIES):
+        c = _pick(weight[:options], rng)
+        if c == size:
+            choice[f], value[f] = held_here, m.slot_value[slot, f]
+        elif c == size + 1 and first >= 0:
+            choice[f], value[f] = held, m.value[f]
+        else:
+            choice[f], value[f] = c, 0.0
+            if first >= 0 and c >= first:
+                mixtures = nets.mixtures
+                low = at + 3
+                _exponentials(out[low : low + mixtures], weight[options : options + mixtures])
+                k = _pick(weight[options : options + mixtures], rng)
+                mean = out[low + mixtures + k]
+                spread = math.exp(min(max(out[low + 2 * mixtures + k], -4.6), 1.5))
+                value[f] = min(max(mean + spread * normal(rng), -REACH), REACH)
+        if sign >= 0 or m.scalar[LEVEL] + sign * _number(lay, choice[f], value[f]) >= min(
+            lim.floor, m.scalar[LEVEL]
+        ):
+            break
+    return
+
+
+@compiled
+def walk(
+    lay, m, nets, lim, given_offsets, given_time, given_code, given_choice, given_value, begin, origin, resume, end,
+    free, fixed_at, fixed_index, fixed_value, key, entities, widest,
+):  # fmt: skip
+    """Rows of each entity: those given, with their blanks filled, then new ones until it ends.
+
+    Parameters
+    ----------
+    lay, m, nets, lim : Layout, Memory, Nets, Limits
+    given_offsets, given_time, given_code, given_choice, given_value : arrays
+        Rows that are given; a code or choice of -1 is drawn.
+    begin : float64 array, (N,)
+        Time of the first row where none is given, NaN for an entity without rows.
+    origin : float64 array, (N,)
+        Opening of the running total.
+    resume : float64 array, (N,)
+        Time before which no new row comes after given ones.
+    end : float64 array, (N,)
+        No row comes later.
+    free : bool
+        Whether new rows are made.
+    fixed_at, fixed_index, fixed_value : arrays
+        Features of each entity's statics.
+    key, entities : uint64, int64 array
+    widest : int
+
+    Returns
+    -------
+    offsets, time, code, choice, value : arrays
+    """
+    fields, codes = len(lay.choices), len(lay.slot)
+    wide = 16
+    for f in range(fields):
+        wide = max(wide, nets.width[f] + lay.choices[f] + 8)
+    x, out, weight = np.zeros(widest), np.zeros(wide, np.float32), np.zeros(2 * wide)
+    hidden = np.zeros(nets.hidden, np.float32)
+    e0, e1, e2 = (
+        np.zeros(nets.event1.shape[1], np.float32),
+        np.zeros(nets.event1.shape[1], np.float32),
+        np.zeros(nets.event2.shape[1], np.float32),
+    )
+    e3, ew = np.zeros(codes + 1, np.float32), np.zeros(codes + 1)
+    classes = len(lim.edges) - 1
+    g1, g2 = np.zeros(nets.gap1.shape[1], np.float32), np.zeros(nets.gap2.shape[1], np.float32)
+    g3, gw = np.zeros(classes + 1, np.float32), np.zeros(classes + 1)
+    h1, h2 = np.zeros(nets.trunk1.shape[1], np.float32), np.zeros(nets.trunk2.shape[1], np.float32)
+    bi, bx = np.empty(widest, np.int32), np.empty(widest)
+    tick_count, month_count, ever = (
+        np.zeros(codes, np.int64),
+        np.zeros(codes, np.int64),
+        np.zeros(codes, np.int64),
+    )
+    choice, value = np.zeros(fields, np.int64), np.zeros(fields)
+    base = len(nets.trunk1) - codes
+    size = 1024
+    time, code = np.empty(size), np.empty(size, np.int64)
+    choices, values = np.empty((size, fields), np.int32), np.empty((size, fields))
+    offsets = np.zeros(len(entities) + 1, np.int64)
+    rng = np.empty(4, np.uint64)
+    calendar = lay.day > 0
+    n = 0
+    for i in range(len(entities)):
+        start(rng, key, entities[i])
+        _forget(m, origin[i])
+        tick_count[:] = 0
+        month_count[:] = 0
+        ever[:] = 0
+        month = -1
+        before = codes
+        fi = fixed_index[fixed_at[i] : fixed_at[i + 1]]
+        fx = fixed_value[fixed_at[i] : fixed_at[i + 1]]
+        r, last = given_offsets[i], given_offsets[i + 1]
+        t = begin[i]
+        forward = r < last  # replaying what is given
+        stay = -1
+        made = 0
+        while True:
+            fresh = stay < 0
+            if fresh:
+                stay = _steady(m, lay, fi, fx, bi, bx)
+            if r < last:
+                t = given_time[r]
+            elif not free:
+                break
+            else:
+                if not np.isfinite(t) and not forward:
+                    break
+                if made >= lim.most:
+                    break
+                if lim.tick == 0 and m.scalar[N] > 0:
+                    # the class of the gap, then the gap
+                    k = _passing(m, lay, m.scalar[LAST], bi, bx, stay)
+                    g1[:] = nets.gap1_bias
+                    _add(nets.gap1, bi, bx, 0, k, g1)
+                    _layer(nets.gap2, nets.gap2_bias, g1, g2)
+                    _layer(nets.gap3, nets.gap3_bias, g2, g3)
+                    _exponentials(g3, gw)
+                    if forward and resume[i] > m.scalar[LAST]:
+                        for j in range(classes):
+                            if j + 1 < classes and m.scalar[LAST] + lim.edges[j + 1] <= resume[i]:
+                                gw[j] = 0.0
+                    c = _pick(gw, rng)
+                    if c == classes:
+                        break
+                    t = m.scalar[LAST] + _gap(c, m.scalar[LAST], lim, lay, rng)
+                    if forward:
+                        t = max(t, resume[i])
+                elif lim.tick > 0 and forward and m.scalar[N] > 0:
+                    t = max(m.scalar[LAST] + lim.tick, resume[i])
+                forward = False
+                if t > end[i]:
+                    break
+            # -- which code
+            here = r < last
+            if calendar:
+                now = lay.calendar[_day(lay, t), 3]
+                if now != month:
+                    month = now
+                    month_count[:] = 0
+            if m.scalar[N] == 0 or t != m.scalar[LAST]:
+                tick_count[:] = 0
+                before = codes
+            k = _passing(m, lay, t, bi, bx, stay)
+            c = given_code[r] if here else -1
+            if c < 0:
+                if fresh:
+                    e0[:] = nets.event1_bias
+                    _add(nets.event1, bi, bx, 0, stay, e0)
+                e1[:] = e0
+                _add(nets.event1, bi, bx, stay, k, e1)
+                _layer(nets.event2, nets.event2_bias, e1, e2)
+                _layer(nets.event3, nets.event3_bias, e2, e3)
+                _exponentials(e3, ew)
+                if here or lim.tick == 0 or m.scalar[N] == 0:
+                    ew[codes] = 0.0
+                if not here:
+                    kept = ew[codes]
+                    _codes(ew, m, lim, lay, t, before, tick_count, month_count, ever, calendar)
+                    total = 0.0
+                    for j in range(codes):
+                        total += ew[j]
+                    if total + kept <= 0:  # everything is forbidden: the network alone decides
+                        _exponentials(e3, ew)
+                        ew[codes] = 0.0
+                c = _pick(ew, rng)
+                if c == codes:
+                    t += lim.tick
+                    if t > end[i]:
+                        break
+                    continue
+            # -- its fields
+            h1[:] = nets.trunk1_bias
+            _add(nets.trunk1, bi, bx, 0, k, h1)
+            row = nets.trunk1[base + c]
+            for j in range(len(h1)):
+                h1[j] += row[j]
+            _layer(nets.trunk2, nets.trunk2_bias, h1, h2)
+            for f in range(fields):
+                if here and given_choice[r, f] >= 0:
+                    choice[f], value[f] = given_choice[r, f], given_value[r, f]
+                else:
+                    _field(f, c, t, m, lay, lim, nets, h2, x, hidden, out, weight, choice, value, rng)
+            _remember(m, lay, t, c, choice, value)
+            if n == size:
+                size *= 2
+                time, code = _longer(time, size), _longer(code, size)
+                grown = np.empty((size, fields), np.int32)
+                grown[:n] = choices
+                choices = grown
+                wider = np.empty((size, fields))
+                wider[:n] = values
+                values = wider
+            time[n], code[n] = t, c
+            for f in range(fields):
+                choices[n, f], values[n, f] = choice[f], value[f]
+            n += 1
+            made += 1
+            tick_count[c] += 1
+            month_count[c] += 1
+            ever[c] += 1
+            before = c
+            stay = -1
+            if here:
+                r += 1
+        offsets[i + 1] = n
+    return offsets, time[:n], code[:n], choices[:n], values[:n]
+
+
+@compiled
+def _longer(array, size):
+    grown = np.empty(size, array.dtype)
+    grown[: len(array)] = array
+    return grown

@@ -1,0 +1,1 @@
+"""Generators that are networks. Importing this room loads no torch; its modules do when they are used."""

@@ -1,0 +1,302 @@
+"""`Autoregressive`: rows one after another by small networks over an explicit memory."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from tsynth.compiled import memory as memories
+from tsynth.compiled.walk_rows import Nets
+from tsynth.data.encoding import Field, Rows
+from tsynth.data.streams import Streams, key
+from tsynth.errors import DataError
+from tsynth.generators.base import Generator
+from tsynth.generators.neural import totals
+from tsynth.generators.neural.once import draw_once, learn_once
+from tsynth.generators.neural.plan import Table, fixed_features, layout, limits, plan, table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Autoregressive"]
+
+HELD_OUT = 0.12
+QUIET = 3.0
+"""Quiet ticks that are kept for each row."""
+THREADS = 2
+
+
+class Autoregressive(Generator):
+    """docstring later"""
+
+    name: ClassVar[str] = "autoregressive"
+    takes: ClassVar[str] = "rows"
+    cannot_keep: ClassVar[tuple[str, ...]] = ("which party goes with which price, place or time",)
+
+    plan_: dict[str, Any]
+    once_: dict[str, Any]
+    nets_: dict[str, Any]
+    steps_: int
+
+    def __init__(self, corrections: int = 2) -> None:
+        self.corrections = corrections
+
+    # -- learning
+
+    def _learn(self, view: Rows, streams: Streams) -> Rows:
+        return view
+
+    def _merge(self, states: list[Rows]) -> None:
+        from tsynth.generators.neural.learning import learn
+
+        view = _joined(states)
+        rows = table(view)
+        seed = getattr(self, "_seed", 0)
+        minutes, steps = self._budget
+        found, ratios, begin = totals.learn(self.constraints_, self.encoder_, rows)
+        made = plan(rows, self.encoder_, found, ratios)
+        self.once_ = learn_once(view)
+        entities = view.n_entities
+        order = np.random.default_rng([seed & 0x7FFFFFFF, 3]).permutation(entities)
+        held = np.zeros(entities, np.bool_)
+        if entities >= 40:
+            held[order[: int(HELD_OUT * entities)]] = True
+        decisions = self._replay(rows, made, begin, seed)
+        counts = np.diff(decisions[0])
+        entity = np.repeat(np.arange(entities), np.diff(view.offsets))
+        of_event = decisions[-1]
+        learned, self.steps_ = learn(
+            made, decisions[:-1], rows.code, rows.value, entity, held, of_event, seed, minutes, steps,
+            getattr(self, "_progress", None),
+        )  # fmt: skip
+        del counts
+        self.plan_ = made
+        self.nets_ = {name: one.arrays for name, one in learned.items()}
+        self.losses_ = {name: float(one.loss) for name, one in learned.items()}
+        for turn in range(self.corrections):
+            self._correct(rows, turn)
+
+    def _replay(
+        self, rows: Table, made: dict[str, Any], begin: NDArray[np.float64], seed: int
+    ) -> tuple[Any, ...]:
+        """Decisions of the rows, and the entity of each event."""
+        from tsynth.compiled.replay import replay
+
+        view = rows.view
+        lay = layout(made)
+        end = self._watched(view, made)
+        keep = 1.0
+        if made["ticked"]:
+            has = np.diff(view.offsets) > 0
+            quiet = np.sum(end[has] - view.time[view.offsets[:-1][has]]) / made["tick"]
+            keep = float(np.clip(QUIET * view.n_rows / max(quiet, 1.0), 1e-6, 1.0))
+        at, index, value = fixed_features(made, view.statics, view.n_entities)
+        found = replay(
+            lay, self._memory(made), view.offsets, view.time, rows.code, rows.choice, rows.value, begin, end,
+            float(made["tick"]), keep, made["edges"], made["widths"], at, index, value, key(seed, "replay"),
+            np.arange(view.n_entities), self._widest(made),
+        )  # fmt: skip
+        row, label = found[5], found[3]
+        entity = np.repeat(np.arange(view.n_entities), np.diff(view.offsets))
+        # an event decision without a row belongs to the entity of the row before it
+        last = np.maximum.accumulate(np.where(row >= 0, np.arange(len(row)), 0))
+        return (*found, entity[row[last]] if len(label) else np.zeros(0, np.int64))
+
+    def _watched(self, view: Rows, made: dict[str, Any]) -> NDArray[np.float64]:
+        """Time until which each entity is known to have been watched; infinite where its last row ends it."""
+        if view.windowed:
+            return np.where(np.isfinite(view.end), view.end, made["span"][1])
+        if made["clock"]:
+            return np.full(view.n_entities, made["span"][1])
+        return np.full(view.n_entities, np.inf)
+
+    @staticmethod
+    def _memory(made: dict[str, Any]) -> memories.Memory:
+        return memories.make_memory(made["slots"], len(made["fields"]), int(made["tallies"][-1]))
+
+    @staticmethod
+    def _widest(made: dict[str, Any]) -> int:
+        return int(made["features"]) + 64
+
+    # -- correcting
+
+    def _correct(self, rows: Table, turn: int) -> None:
+        """Move each code's logit by how far its rows an entity are from those of train, shrunk by their error."""
+        made = self.plan_
+        view = rows.view
+        if made["codes"] == 1 and not made["ticked"]:
+            return
+        n = int(np.clip(200_000 // max(1, view.n_rows // max(view.n_entities, 1)), 200, 3000))
+        streams = Streams(turn, "correct", range(n))
+        sampled = self._walk(streams, None)
+        codes = made["codes"]
+        owner = np.repeat(np.arange(view.n_entities), np.diff(view.offsets))
+        wanted = np.bincount(rows.code, minlength=codes) / view.n_entities
+        got = np.bincount(sampled[3], minlength=codes) / n
+        square = np.zeros(codes)
+        cells, count = np.unique(owner * codes + rows.code, return_counts=True)
+        np.add.at(square, cells % codes, count.astype(np.float64) ** 2)
+        variance = (square / view.n_entities - wanted**2) * (1 / view.n_entities + 1 / n)
+        log = np.log((wanted + 1e-9) / (got + 1e-9))
+        error = variance / np.maximum(wanted, 1e-9) ** 2
+        shift = np.where(wanted > 0, log * log**2 / (log**2 + error + 1e-12), 0.0)
+        if not made["ticked"]:
+            shift -= np.average(shift, weights=wanted + 1e-12)
+        bias = self.nets_["event"]["three.bias"].copy()
+        bias[:codes] += np.clip(shift, -1.0, 1.0)
+        self.nets_["event"] = {**self.nets_["event"], "three.bias": bias.astype(np.float32)}
+
+    # -- making
+
+    def _nets(self) -> Nets:
+        events, fields = self.nets_["event"], self.nets_["fields"]
+        gaps = self.nets_.get("gap")
+        made = self.plan_
+        if gaps is None:
+            none, short = np.zeros((1, 1), np.float32), np.zeros(1, np.float32)
+            gap = [none, short, none, short, none, np.zeros(2, np.float32)]
+        else:
+            gap = _layers(gaps)
+        flat, begin = [], [0]
+        widths = np.diff(made["widths"])
+        outs = []
+        for f in range(len(made["fields"])):
+            parts = [
+                fields[f"heads.{f}.0.weight"].T, fields[f"heads.{f}.0.bias"], fields[f"heads.{f}.1.weight"].T,
+                fields[f"heads.{f}.2.weight"].T, fields[f"heads.{f}.1.bias"],
+            ]  # fmt: skip
+            flat += [np.ascontiguousarray(p, np.float32).ravel() for p in parts]
+            begin.append(begin[-1] + sum(p.size for p in parts))
+            outs.append(len(fields[f"heads.{f}.1.bias"]))
+        del widths
+        return Nets(
+            *_layers(events), *gap,
+            np.ascontiguousarray(fields["one.weight"].T), fields["one.bias"],
+            np.ascontiguousarray(fields["two.weight"].T), fields["two.bias"],
+            np.concatenate(flat) if flat else np.zeros(1, np.float32), np.array(begin, np.int64),
+            np.array([*outs, 0], np.int64), 64, 6,
+        )  # fmt: skip
+
+    def _walk(self, streams: Streams, conditions: dict[str, Field] | None) -> tuple[Any, ...]:
+        made = self.plan_
+        n = len(streams)
+        statics, begin, window = draw_once(self.once_, self.encoder_, streams.purpose("once"), conditions)
+        end = np.full(n, np.inf)
+        if made["clock"] or made["ticked"]:
+            end[:] = made["span"][1]
+        if "watched" in window:
+            end = begin + window["watched"]
+        elif not made["clock"]:
+            end[:] = made["span"][1]
+        if made["ticked"]:
+            begin = np.rint(begin / made["tick"]) * made["tick"]
+        at, index, value = fixed_features(made, statics, n)
+        origin = totals.openings(made, self.encoder_, statics, n)
+        offsets, time, code, choice, score = self._run(
+            streams.purpose("walk"), begin, end, origin, (at, index, value)
+        )
+        return statics, begin, (offsets, time), code, choice, score, window
+
+    def _run(
+        self,
+        streams: Streams,
+        begin: NDArray[np.float64],
+        end: NDArray[np.float64],
+        origin: NDArray[np.float64],
+        fixed: tuple[Any, ...],
+    ) -> tuple[Any, ...]:
+        """The walk in as many parts as there are threads."""
+        from tsynth.compiled.walk_rows import walk
+
+        made = self.plan_
+        lay, nets, lim = layout(made), self._nets(), limits(made)
+        fields = len(made["fields"])
+        n = len(begin)
+        at, index, value = fixed
+        entities = np.asarray(streams.entities, np.int64)
+        cuts = np.linspace(0, n, THREADS + 1).astype(int) if n >= 64 else np.array([0, n])
+
+        def part(a: int, b: int) -> tuple[Any, ...]:
+            size = b - a
+            low, high = at[a], at[b]
+            return walk(
+                lay, self._memory(made), nets, lim, np.zeros(size + 1, np.int64), np.zeros(0), np.zeros(0, np.int64),
+                np.zeros((0, fields), np.int64), np.zeros((0, fields)), begin[a:b], origin[a:b], np.full(size, -np.inf),
+                end[a:b], True, at[a : b + 1] - low, index[low:high], value[low:high], streams.key, entities[a:b],
+                self._widest(made),
+            )  # fmt: skip
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            parts = list(pool.map(part, cuts[:-1], cuts[1:]))
+        lengths = np.concatenate([np.diff(p[0]) for p in parts])
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return (offsets, *(np.concatenate([p[k] for p in parts]) for k in range(1, 5)))
+
+    def _sample(self, entities: range, streams: Streams, conditions: dict[str, Field] | None) -> Rows:
+        made = self.plan_
+        statics, begin, (offsets, time), code, choice, score, window = self._walk(streams, conditions)
+        has = np.diff(offsets) > 0
+        start, end = np.full(len(has), np.nan), np.full(len(has), np.nan)
+        start[has], end[has] = time[offsets[:-1][has]], time[offsets[1:][has] - 1]
+        if "lead" in window:
+            start = start - window["lead"]
+            end = np.where(has, np.maximum(begin + window["watched"], end), end)
+        fields = {}
+        if made["mark"] is not None:
+            low = made["lowest"]
+            fields[made["mark"]] = Field(
+                made["mark"],
+                (code + low).astype(np.int32),
+                None,
+                int(made["mark_choices"]),
+                nullable=low == 0,
+            )
+        for j, name in enumerate(made["fields"]):
+            first = int(made["field_first"][j])
+            fields[name] = Field(
+                name, choice[:, j].astype(np.int32), None if first < 0 else score[:, j],
+                int(made["field_choices"][j]), first,
+            )  # fmt: skip
+        timing = self.encoder_.timing
+        return Rows(
+            offsets=offsets, time=time, start=start, end=end, fields=fields, statics=statics, mark=made["mark"],
+            calendar=made["calendar"], day=made["day"], step=made["step"], windowed="lead" in window, timing=timing,
+        )  # fmt: skip
+
+
+def _layers(net: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    out = []
+    for name in ("one", "two", "three"):
+        out += [np.ascontiguousarray(net[f"{name}.weight"].T), net[f"{name}.bias"]]
+    return out
+
+
+def _joined(views: list[Rows]) -> Rows:
+    """Blocks of entities one after another."""
+    if len(views) == 1:
+        return views[0]
+    head = views[0]
+    offsets = [np.zeros(1, np.int64)]
+    for view in views:
+        offsets.append(view.offsets[1:] + offsets[-1][-1])
+
+    def fields(kind: str) -> dict[str, Field]:
+        out = {}
+        for name, one in getattr(head, kind).items():
+            parts = [getattr(view, kind)[name] for view in views]
+            value = None if one.value is None else np.concatenate([p.value for p in parts])
+            out[name] = replace(one, choice=np.concatenate([p.choice for p in parts]), value=value)
+        return out
+
+    return replace(
+        head,
+        offsets=np.concatenate(offsets),
+        time=np.concatenate([v.time for v in views]),
+        start=np.concatenate([v.start for v in views]),
+        end=np.concatenate([v.end for v in views]),
+        fields=fields("fields"),
+        statics=fields("statics"),
+    )

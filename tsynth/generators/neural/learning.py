@@ -1,0 +1,454 @@
+"""The networks of an autoregressive generator and how they learn: events, gaps, and the fields of a row."""
+
+from __future__ import annotations
+
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tsynth.compiled.replay import densify
+from tsynth.nets.training import generator, one_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+__all__ = ["Decisions", "Learned", "learn"]
+
+HIDDEN = 128
+SECOND = 64
+HEAD = 64
+MIXTURES = 6
+DROPOUT = 0.1
+RATE = 3e-3
+LOOKS = 24
+"""Times that the held-out entities are looked at."""
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Compressed features of decisions, and what was decided."""
+
+    at: NDArray[np.int64]
+    index: NDArray[np.int32]
+    value: NDArray[np.float32]
+    features: int
+
+    def dense(self, rows: NDArray[np.int64]) -> Tensor:
+        """Features of these decisions, (B, features)."""
+        out = np.empty((len(rows), self.features), np.float32)
+        densify(self.at, self.index, self.value, rows, out)
+        return torch.from_numpy(out)
+
+
+class Layers(nn.Module):
+    """Two rectified layers and a linear one."""
+
+    def __init__(self, features: int, outs: int, draw: torch.Generator) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(features, HIDDEN), nn.Linear(HIDDEN, SECOND)
+        self.three = nn.Linear(SECOND, outs)
+        self.drop = nn.Dropout(DROPOUT)
+        for layer in (self.one, self.two, self.three):
+            _begin(layer, draw)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.drop(torch.relu(self.one(x)))
+        x = self.drop(torch.relu(self.two(x)))
+        return self.three(x)
+
+
+def _begin(layer: nn.Linear, draw: torch.Generator) -> None:
+    with torch.no_grad():
+        layer.weight.normal_(0.0, math.sqrt(1.0 / layer.in_features), generator=draw)
+        if layer.bias is not None:
+            layer.bias.zero_()
+
+
+class Fields(nn.Module):
+    """A trunk over the row's features and its code, and a head a field that also sees the field's own memory."""
+
+    def __init__(
+        self, features: int, codes: int, own: list[int], outs: list[int], draw: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(features + codes, HIDDEN), nn.Linear(HIDDEN, HIDDEN)
+        self.heads = nn.ModuleList()
+        self.drop = nn.Dropout(DROPOUT)
+        for layer in (self.one, self.two):
+            _begin(layer, draw)
+        for width, out in zip(own, outs, strict=True):
+            head = nn.ModuleList(
+                [nn.Linear(HIDDEN + width, HEAD), nn.Linear(HEAD, out), nn.Linear(width, out, bias=False)]
+            )
+            for layer in head:
+                assert isinstance(layer, nn.Linear)
+                _begin(layer, draw)
+            with torch.no_grad():
+                head[2].weight.mul_(0.1)  # type: ignore[operator]
+            self.heads.append(head)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.drop(torch.relu(self.one(x)))
+        return self.drop(torch.relu(self.two(x)))
+
+    def head(self, number: int, trunk: Tensor, own: Tensor) -> Tensor:
+        """Outputs of one field."""
+        one, two, skip = self.heads[number]  # type: ignore[misc]
+        return two(torch.relu(one(torch.cat([trunk, own], 1)))) + skip(own)
+
+
+@dataclass
+class Learned:
+    """A network's arrays, its loss on held-out entities and the steps it took."""
+
+    arrays: dict[str, NDArray[np.float32]]
+    loss: float
+    steps: int
+
+
+class Task:
+    """One network and its decisions.
+
+    Parameters
+    ----------
+    net : Module
+    loss : callable
+        Of (network, decisions) the mean loss, a scalar.
+    train, held : int64 arrays
+        Decisions that are learned from and those that are only looked at.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        net: nn.Module,
+        loss: Callable[[nn.Module, NDArray[np.int64]], Tensor],
+        train: NDArray[np.int64],
+        held: NDArray[np.int64],
+    ) -> None:
+        self.name, self.net, self.loss, self.train, self.held = name, net, loss, train, held
+        self.batch = int(np.clip(len(train) // 64, 64, 1024))
+        self.usual = int(np.clip(30 * len(train) / self.batch, 600, 3000)) if len(train) else 0
+
+    def run(self, steps: int, seed: int, advance: Callable[[int], None] | None = None) -> Learned:
+        """Learn for `steps` steps and keep the averaged weights that served held-out entities best."""
+        if len(self.train) == 0 or steps == 0:
+            return Learned(_arrays(self.net), math.nan, 0)
+        net = self.net
+        weights = [p for p in net.parameters() if p.ndim > 1]
+        biases = [p for p in net.parameters() if p.ndim == 1]
+        solver = torch.optim.AdamW(
+            [{"params": weights, "weight_decay": 0.02}, {"params": biases, "weight_decay": 0.0}],
+            lr=RATE, betas=(0.9, 0.99), fused=True,
+        )  # fmt: skip
+        average = {name: p.detach().clone() for name, p in net.named_parameters()}
+        draws = np.random.default_rng([seed & 0x7FFFFFFF, len(self.train), 7])
+        best, kept, looked = math.inf, None, max(1, steps // LOOKS)
+        order, place = draws.permutation(self.train), 0
+        net.train()
+        for step in range(steps):
+            for group in solver.param_groups:
+                group["lr"] = RATE * _schedule(step, steps)
+            if place + self.batch > len(order):
+                order, place = draws.permutation(self.train), 0
+            rows = order[place : place + self.batch]
+            place += self.batch
+            solver.zero_grad(set_to_none=True)
+            self.loss(net, rows).backward()
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            solver.step()
+            share = min(0.99, (step + 1) / (step + 10))
+            with torch.no_grad():
+                for name, p in net.named_parameters():
+                    average[name].lerp_(p, 1.0 - share)
+            if len(self.held) and ((step + 1) % looked == 0 or step == steps - 1) and step > steps // 4:
+                loss = self._look(average)
+                if loss < best:
+                    best, kept = loss, {name: a.clone() for name, a in average.items()}
+            if advance is not None:
+                advance(1)
+        final = kept if kept is not None else average
+        with torch.no_grad():
+            for name, p in net.named_parameters():
+                p.copy_(final[name])
+        return Learned(_arrays(net), best, steps)
+
+    def _look(self, average: dict[str, Tensor]) -> float:
+        now = {name: p.detach().clone() for name, p in self.net.named_parameters()}
+        self.net.eval()
+        with torch.no_grad():
+            for name, p in self.net.named_parameters():
+                p.copy_(average[name])
+            total = sum(
+                float(self.loss(self.net, part)) * len(part)
+                for part in np.array_split(self.held, max(1, len(self.held) // 4096))
+            )
+            for name, p in self.net.named_parameters():
+                p.copy_(now[name])
+        self.net.train()
+        return total / len(self.held)
+
+
+def _schedule(step: int, steps: int) -> float:
+    warm = max(1, steps // 20)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def _arrays(net: nn.Module) -> dict[str, NDArray[np.float32]]:
+    return {name: p.detach().numpy().astype(np.float32).copy() for name, p in net.named_parameters()}
+
+
+def learn(
+    made: dict[str, Any],
+    found: tuple[Any, ...],
+    code: NDArray[np.int64],
+    value: NDArray[np.float64],
+    entity: NDArray[np.int64],
+    held: NDArray[np.bool_],
+    entity_of_event: NDArray[np.int64],
+    seed: int,
+    minutes: float | None,
+    steps: int | None,
+    progress: Any,
+) -> tuple[dict[str, Learned], int]:
+    """Learn every network from the decisions of `tsynth.compiled.replay`.
+
+    Parameters
+    ----------
+    made : dict
+        The plan.
+    found : tuple
+        What `replay` returned.
+    code : int64 array, (R,)
+    value : float64 array, (R, fields)
+    entity : int64 array, (R,)
+        Code, values and entity of each row.
+    held : bool array, (N,)
+        Entities that are only looked at.
+    entity_of_event : int64 array
+    seed : int
+    minutes, steps : optional
+        Time budget; exact number of steps of the longest task.
+    progress : object, optional
+
+    Returns
+    -------
+    dict of str to Learned, int
+        By network, and the number of steps of the longest.
+    """
+    (
+        at,
+        index,
+        x,
+        label,
+        weight,
+        row,
+        gat,
+        gindex,
+        gx,
+        low,
+        high,
+        grow,
+        own,
+        held_choice,
+        here,
+        aim,
+        twin,
+        tally,
+    ) = found
+    events = Decisions(at, index, x, made["features"])
+    tasks = [
+        _event_task(made, events, label, weight, held[entity_of_event], seed),
+        _field_task(
+            made, events, row, code, entity, held, own, held_choice, here, aim, twin, tally, value, seed
+        ),
+    ]
+    if not made["ticked"]:
+        gaps = Decisions(gat, gindex, gx, made["features"])
+        tasks.append(_gap_task(made, gaps, low, high, held[entity[grow]], seed))
+    longest = max(task.usual for task in tasks)
+    with one_thread(), ThreadPoolExecutor(2) as pool:
+        total = longest if steps is None else steps
+        if steps is None and minutes is not None:
+            total = min(longest, _affordable(tasks, minutes, longest))
+        shares = [math.ceil(task.usual * total / max(longest, 1)) for task in tasks]
+        if progress is not None:
+            progress.stage("learning autoregressive", sum(shares))
+        advance = None if progress is None else progress.advance
+        ordered = sorted(range(len(tasks)), key=lambda k: -shares[k])
+        futures = {k: pool.submit(tasks[k].run, shares[k], seed, advance) for k in ordered}
+        return {tasks[k].name: futures[k].result() for k in ordered}, total
+
+
+def _affordable(tasks: list[Task], minutes: float, longest: int) -> int:
+    """Steps of the longest task that fit the budget, from a timed trial of each; the trial's learning is undone."""
+    seconds = 0.0
+    for task in tasks:
+        if not len(task.train):
+            continue
+        before = {name: p.detach().clone() for name, p in task.net.named_parameters()}
+        task.run(3, 0)
+        began = time.perf_counter()
+        task.run(6, 0)
+        seconds += (time.perf_counter() - began) / 6 * task.usual
+        with torch.no_grad():
+            for name, p in task.net.named_parameters():
+                p.copy_(before[name])
+    return max(20, int(longest * min(1.0, 60.0 * minutes / max(seconds * 0.65, 1e-9))))
+
+
+def _event_task(
+    made: dict[str, Any],
+    events: Decisions,
+    label: NDArray[np.int64],
+    weight: NDArray[np.float64],
+    held: NDArray[np.bool_],
+    seed: int,
+) -> Task:
+    codes = made["codes"]
+    net = Layers(made["features"], codes + 1, generator(seed, "event"))
+    labels, weights = torch.from_numpy(label), torch.from_numpy(weight.astype(np.float32))
+    nothing = made["ticked"]
+    scale = float(weight.mean()) if len(weight) else 1.0
+
+    def loss(net: nn.Module, rows: NDArray[np.int64]) -> Tensor:
+        logits = net(events.dense(rows))
+        if not nothing:
+            logits = logits[:, :codes]
+        each = nn.functional.cross_entropy(logits, labels[rows], reduction="none")
+        return (each * weights[rows]).mean() / scale
+
+    every = np.arange(len(label))
+    if codes == 1 and not nothing:
+        every = every[:0]
+        held = held[:0]
+    return Task("event", net, loss, every[~held], every[held])
+
+
+def _gap_task(
+    made: dict[str, Any],
+    gaps: Decisions,
+    low: NDArray[np.int64],
+    high: NDArray[np.int64],
+    held: NDArray[np.bool_],
+    seed: int,
+) -> Task:
+    classes = len(made["edges"])
+    net = Layers(made["features"], classes, generator(seed, "gap"))
+    place = torch.arange(classes)
+    least, most = torch.from_numpy(low), torch.from_numpy(high)
+
+    def loss(net: nn.Module, rows: NDArray[np.int64]) -> Tensor:
+        logits = net(gaps.dense(rows))
+        inside = (place >= least[rows][:, None]) & (place <= most[rows][:, None])
+        kept = logits.masked_fill(~inside, -1e9)
+        return (torch.logsumexp(logits, 1) - torch.logsumexp(kept, 1)).mean()
+
+    every = np.arange(len(low))
+    return Task("gap", net, loss, every[~held], every[held])
+
+
+def _field_task(
+    made: dict[str, Any],
+    events: Decisions,
+    row: NDArray[np.int64],
+    code: NDArray[np.int64],
+    entity: NDArray[np.int64],
+    held: NDArray[np.bool_],
+    own: NDArray[np.float32],
+    held_choice: NDArray[np.int32],
+    here: NDArray[np.int32],
+    aim: NDArray[np.int32],
+    twin: NDArray[np.bool_],
+    tally: NDArray[np.float32],
+    value: NDArray[np.float64],
+    seed: int,
+) -> Task:
+    choices, first = made["field_choices"], made["field_first"]
+    widths, tallies, codes = made["widths"], made["tallies"], made["codes"]
+    outs = [out_width(int(k), int(f)) for k, f in zip(choices, first, strict=True)]
+    each = np.diff(widths).astype(int).tolist()
+    net = Fields(made["features"], codes, each, outs, generator(seed, "fields"))
+    with torch.no_grad():
+        for f, head in enumerate(net.heads):
+            if first[f] >= 0:
+                head[1].bias[-2 * MIXTURES : -MIXTURES] = torch.linspace(-1.5, 1.5, MIXTURES)  # type: ignore[index]
+                head[1].bias[-MIXTURES:] = -0.5  # type: ignore[index]
+    event_of_row = np.empty(len(code), np.int64)
+    event_of_row[row[row >= 0]] = np.flatnonzero(row >= 0)
+    allowed = torch.from_numpy(made["allowed"])
+    many = len(choices)
+
+    def loss(net: nn.Module, rows: NDArray[np.int64]) -> Tensor:
+        assert isinstance(net, Fields)
+        x = events.dense(event_of_row[rows])
+        kind = nn.functional.one_hot(torch.from_numpy(code[rows]), codes).float()
+        trunk = net(torch.cat([x, kind], 1))
+        total = torch.zeros(())
+        for f in range(many):
+            u = torch.from_numpy(own[rows, widths[f] : widths[f + 1]])
+            out = net.head(f, trunk, u)
+            size, start = int(choices[f]), int(first[f])
+            options = size + (2 if start >= 0 else 0)
+            logits = out[:, :options]
+            before = torch.from_numpy(held_choice[rows, f].astype(np.int64))
+            same = torch.from_numpy(here[rows, f].astype(np.int64))
+            logits = (
+                logits
+                + _pointer(before, out[:, options], options)
+                + _pointer(same, out[:, options + 1], options)
+            )
+            a, b = int(tallies[f]), int(tallies[f + 1])
+            if b > a:
+                seen = torch.from_numpy(tally[rows, a:b]) * out[:, options + 2 : options + 3]
+                logits = torch.cat([logits[:, :size] + seen, logits[:, size:]], 1)
+            ok = allowed[f][torch.from_numpy(code[rows])][:, :size]
+            if start >= 0:
+                more = torch.stack([same >= start, torch.from_numpy(twin[rows, f])], 1)
+                ok = torch.cat([ok, more], 1)
+            logits = logits.masked_fill(~ok, -1e9)
+            target = torch.from_numpy(aim[rows, f].astype(np.int64))
+            total = total + nn.functional.cross_entropy(logits, target)
+            if start >= 0:
+                valued = (target >= start) & (target < size)
+                if bool(valued.any()):
+                    z = torch.from_numpy(value[rows, f].astype(np.float32))[valued]
+                    parts = out[valued, options + 3 :]
+                    total = total - _mixture(parts, z).sum() / len(rows)
+        return total
+
+    every = np.arange(len(code))
+    looked = held[entity]
+    if many == 0:
+        every, looked = every[:0], looked[:0]
+    return Task("fields", net, loss, every[~looked], every[looked])
+
+
+def out_width(choices: int, first: int) -> int:
+    """Outputs of a field's head: its options, three pointers, and the mixture."""
+    return choices + 3 + (2 + 3 * MIXTURES if first >= 0 else 0)
+
+
+def _pointer(choice: Tensor, gain: Tensor, size: int) -> Tensor:
+    """`gain` at each row's `choice`, nothing where it is -1."""
+    known = choice >= 0
+    hot = nn.functional.one_hot(choice.clamp(min=0), size).to(gain.dtype)
+    return hot * (gain * known)[:, None]
+
+
+def _mixture(parts: Tensor, z: Tensor) -> Tensor:
+    """Log-density of a mixture of normals."""
+    weight, mean, log_sd = parts.split(MIXTURES, 1)
+    log_sd = log_sd.clamp(-4.6, 1.5)
+    inside = -0.5 * ((z[:, None] - mean) / log_sd.exp()) ** 2 - log_sd - 0.9189385332046727
+    return torch.logsumexp(torch.log_softmax(weight, 1) + inside, 1)
