@@ -1,6 +1,6 @@
-"""Write constraints.txt: every package of this environment at its version, and torch with what it brings.
+"""Write constraints.txt: every package of this environment at its version, and torch and opacus with what they bring.
 
-torch is an extra and not installed for development, so pip is asked what it would install, without doing it.
+Both are extras and not installed for development, so pip is asked what it would install, without doing it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TORCH = "torch==2.13.0"
+OPACUS = "opacus==1.6.0"
 # What torch brings on every system; its GPU libraries differ by system, and it pins those itself.
-WITH_TORCH = ("fsspec", "mpmath", "networkx", "setuptools", "sympy")
+WITH_TORCH = ("fsspec", "mpmath", "networkx", "opt_einsum", "setuptools", "sympy")
 HEAD = """\
 # The fully resolved set that tsynth is developed and tested with.
 # To renew it: delete the lines below, then `rm -r .venv && make constraints`.
@@ -35,7 +36,7 @@ def brought_by_torch() -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
         command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed"]
-        subprocess.run([*command, "--report", str(report), TORCH], check=True)
+        subprocess.run([*command, "--report", str(report), TORCH, OPACUS], check=True)
         found = json.loads(report.read_text())["install"]
     named = {entry["metadata"]["name"].lower(): entry["metadata"]["version"] for entry in found}
     return {name: named[name] for name in WITH_TORCH if name in named}
@@ -44,8 +45,8 @@ def brought_by_torch() -> dict[str, str]:
 def main() -> None:
     versions = installed() | brought_by_torch()
     versions.pop("tsynth", None)
-    lines = [f"{name}=={version}" for name, version in versions.items() if name.lower() != "torch"]
-    lines = sorted([*lines, TORCH], key=str.lower)
+    lines = [f"{name}=={version}" for name, version in versions.items() if name.lower() not in ("torch", "opacus")]
+    lines = sorted([*lines, TORCH, OPACUS], key=str.lower)
     (ROOT / "constraints.txt").write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -1,6 +1,7 @@
 # Written by tools/write_stub.py.
 
 from tsynth import errors as errors
+from tsynth.data.privacy.ledger import Privacy as Privacy
 from tsynth.data.reading import read as read
 from tsynth.data.schema import Column as Column
 from tsynth.data.schema import Schema as Schema
@@ -21,6 +22,7 @@ __all__ = [
     "BlockBootstrap",
     "Column",
     "MarkovRenewal",
+    "Privacy",
     "Report",
     "Schema",
     "Sequences",

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["ACCOUNTANT", "EVERYTHING", "ORDERS", "Ledger", "Privacy", "epsilon_of"]
 
 ORDERS = np.concatenate(
-    [1 + np.arange(1, 100) / 10, np.arange(11.0, 64.0), [80, 96, 128, 192, 256, 512, 1024]]
-)
+    [
+        np.arange(11, 20) / 10, np.arange(8, 20) / 4, np.arange(10, 20) / 2, np.arange(10.0, 64.0),
+        [64, 80, 96, 128, 192, 256, 512, 1024],
+    ]
+)  # fmt: skip
 """Orders of Rényi divergence that are kept; the best one for the wanted delta is taken in the end."""
 ACCOUNTANT = "tsynth Rényi accountant 1"
 EVERYTHING = "*"
@@ -286,6 +289,14 @@ class Ledger:
             return Streams(self.privacy.noise_seed, ("privacy", self._draws), range(size)).normal()
         words = np.frombuffer(os.urandom(8 * size), np.uint64)
         return np.asarray(ndtri(((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53))
+
+    def uniform(self, size: int) -> NDArray[np.float64]:
+        """Uniforms as secret as the noise: who is in a batch must not be known."""
+        self._draws += 1
+        if self.privacy.noise_seed is not None:
+            return Streams(self.privacy.noise_seed, ("privacy", self._draws), range(size)).uniform()
+        words = np.frombuffer(os.urandom(8 * size), np.uint64)
+        return np.asarray((words >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
     def leak(self, what: str) -> None:
         """Name something that was taken from the data without budget."""

@@ -11,15 +11,20 @@ from tsynth.data.encoding import Field, Rows
 from tsynth.data.encoding.timing import gaps_of
 from tsynth.data.streams import Streams
 from tsynth.errors import UsageError
-from tsynth.generators import balances, values
 from tsynth.generators.base import Generator
 from tsynth.generators.copula import Copula, Margin, merge_copula, order_of, sums
+from tsynth.generators import balances, values
 from tsynth.generators.point_process.coding import Coding
 from tsynth.generators.point_process.days import Calendar
+from tsynth.generators.point_process.noised import NOT_LEARNED, NoisedSums
 from tsynth.generators.point_process.timing import ClockTiming, StepTiming
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
+
+    from tsynth.data.privacy import Histogram, Ledger, Privacy
 
 __all__ = ["MarkovRenewal"]
 
@@ -49,6 +54,9 @@ class MarkovRenewal(Generator):
     ----------
     order : int
         Codes that the chain looks back on, 1 to 4.
+    private : Privacy, optional
+        Learn with (epsilon, delta)-differential privacy of whole entities: from fewer statistics, each with noise.
+        ``diagnose()["privacy"]`` tells what was spent and what was told without budget.
 
     Attributes
     ----------
@@ -97,8 +105,9 @@ class MarkovRenewal(Generator):
     copula_: dict[str, Any]
     margins_: dict[str, Any]
 
-    def __init__(self, order: int = 2) -> None:
+    def __init__(self, order: int = 2, private: Privacy | Mapping[str, Any] | None = None) -> None:
         self.order = order
+        self.private = private
 
     # -- learning
 
@@ -192,6 +201,14 @@ class MarkovRenewal(Generator):
         }
         if timing.clock_:
             self._correct(sum(s["entities"] for s in states))
+
+    def _learn_noised(self, view: Rows, lengths: Histogram, ledger: Ledger, streams: Streams) -> None:
+        sums = NoisedSums(view, ledger, ledger.rho_left, lengths)
+        for name, value in sums.learn().items():
+            setattr(self, name, value)
+        ledger.not_learned += NOT_LEARNED
+        if self.encoder_.timing.clock_:
+            self._correct(self.n_entities_)  # compares with noised rows alone
 
     def _correct(self, entities: int) -> None:
         """Sample and compare with the source, a few times."""

@@ -1,0 +1,317 @@
+"""Learning a network with differential privacy of whole entities: clipped gradients of entities, noise, Opacus."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tsynth.data.privacy.ledger import ORDERS, epsilon_of
+from tsynth.errors import MissingExtra, UsageError
+from tsynth.nets.training import generator, one_thread
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tsynth.data.privacy import Ledger
+
+__all__ = ["Private", "clipped_gradients", "entity_norms", "fit_private", "noise_multiplier", "rdp"]
+
+WIDEST = 200.0
+"""Largest noise that is tried."""
+
+
+def rdp(sample_rate: float, multiplier: float, steps: int) -> NDArray[np.float64]:
+    """Rényi divergence of so many noised steps on Poisson samples, by Opacus [1]_, at the orders of a ledger.
+
+    Parameters
+    ----------
+    sample_rate : float
+        Chance of each entity to be in a step.
+    multiplier : float
+        Deviation of the noise over the norm that gradients are clipped to.
+    steps : int
+
+    References
+    ----------
+    .. [1] Mironov, Talwar, Zhang (2019), Rényi differential privacy of the sampled Gaussian mechanism, section 3.3.
+    """
+    return steps * np.array(_one_step(float(sample_rate), float(multiplier)))
+
+
+@cache
+def _one_step(sample_rate: float, multiplier: float) -> tuple[float, ...]:
+    _require()
+    analysis = import_module("opacus.accountants.analysis.rdp")
+    found = analysis.compute_rdp(q=sample_rate, noise_multiplier=multiplier, steps=1, orders=ORDERS.tolist())
+    return tuple(float(x) for x in found)
+
+
+def noise_multiplier(
+    epsilon: float, delta: float, sample_rate: float, steps: int, spent: NDArray[np.float64] | None = None
+) -> float:
+    """The least noise, over the clipping norm, with which `steps` steps stay within the budget.
+
+    Parameters
+    ----------
+    epsilon, delta : float
+    sample_rate : float
+    steps : int
+    spent : float64 array, optional
+        Rényi divergence that other mechanisms have spent, at `ORDERS`; see `Ledger.curve`.
+
+    Raises
+    ------
+    UsageError
+        Nothing is left of the budget.
+    """
+    before = np.zeros(len(ORDERS)) if spent is None else spent
+    if not 0 < sample_rate <= 1 or steps < 1:
+        raise UsageError(
+            f"sample_rate is above 0 and at most 1, steps at least 1, not {sample_rate!r}, {steps!r}"
+        )
+
+    def fits(multiplier: float) -> bool:
+        return epsilon_of(before + rdp(sample_rate, multiplier, steps), delta) <= epsilon
+
+    low, high = 0.25, 1.0
+    while not fits(high):
+        low, high = high, 2 * high
+        if high > WIDEST:
+            raise UsageError(
+                f"nothing is left of epsilon {epsilon:g} for {steps} steps",
+                fix="allow more, or take fewer steps",
+            )
+    while high > 1.002 * low:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    return high
+
+
+@dataclass(frozen=True)
+class Private:
+    """How a network was learned: what goes into a model's account."""
+
+    steps: int
+    sample_rate: float
+    multiplier: float
+    clip: float
+    most: int
+
+
+@contextmanager
+def _watched(net: nn.Module) -> Iterator[list[tuple[nn.Linear, Tensor, list[Tensor]]]]:
+    """Inputs of every linear layer and the gradients of its outputs, of each use."""
+    uses: list[tuple[nn.Linear, Tensor, list[Tensor]]] = []
+
+    def forward(layer: nn.Linear, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        back: list[Tensor] = []
+        uses.append((layer, inputs[0].detach(), back))
+        output.register_hook(back.append)
+
+    handles = [m.register_forward_hook(forward) for m in net.modules() if isinstance(m, nn.Linear)]
+    try:
+        yield uses
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def entity_norms(net: nn.Module, losses: Tensor, uses: list[Any], offsets: NDArray[np.int64]) -> Tensor:
+    """Norm of the gradient of each entity's summed loss, without making any of these gradients.
+
+    With inputs a and output gradients g of a linear layer, the gradient of entity e is the sum of g aᵀ over its rows,
+    whose squared norm is the sum over pairs of rows of (g·g')(a·a') [1]_.
+
+    Parameters
+    ----------
+    net : Module
+        All of its parameters belong to linear layers, each used once.
+    losses : Tensor, (B,)
+        Loss of each decision, entity by entity.
+    uses : list
+        What `_watched` saw while `losses` were computed.
+    offsets : int64 array, (E + 1,)
+
+    References
+    ----------
+    .. [1] Li, Tramèr, Liang, Hashimoto (2022), Large language models can be strong differentially private learners,
+       ICLR, equation 3.
+    """
+    losses.sum().backward(retain_graph=True)
+    squares = torch.zeros(len(offsets) - 1)
+    for layer, inputs, back in uses:
+        if not back:
+            continue
+        outs = back[0]
+        for e in range(len(offsets) - 1):
+            part = slice(int(offsets[e]), int(offsets[e + 1]))
+            a, g = inputs[part], outs[part]
+            pairs = g @ g.T  # (T, T)
+            squares[e] += (pairs * (a @ a.T)).sum()
+            if layer.bias is not None:
+                squares[e] += pairs.sum()
+    return squares.clamp_min(0.0).sqrt()
+
+
+def clipped_gradients(
+    net: nn.Module,
+    each: Callable[[nn.Module, NDArray[np.int64]], Tensor],
+    rows: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    clip: float,
+) -> Tensor:
+    """Leave in ``p.grad`` the sum over entities of their gradients, each scaled down to norm `clip`; returns the norms.
+
+    Parameters
+    ----------
+    net : Module
+    each : callable
+        Of (network, decisions) the loss of each decision, (B,); a decision's loss knows no other decision of the batch.
+    rows : int64 array, (B,)
+        Decisions, entity by entity.
+    offsets : int64 array, (E + 1,)
+    clip : float
+    """
+    net.zero_grad(set_to_none=True)
+    with _watched(net) as uses:
+        losses = each(net, rows)
+        norms = entity_norms(net, losses, uses, offsets)
+        weight = (clip / norms.clamp_min(1e-12)).clamp(max=1.0)
+    net.zero_grad(set_to_none=True)
+    spread = torch.repeat_interleave(weight, torch.from_numpy(np.diff(offsets)))
+    (losses * spread).sum().backward()
+    return norms
+
+
+def fit_private(
+    net: nn.Module,
+    each: Callable[[nn.Module, NDArray[np.int64]], Tensor],
+    entity: NDArray[np.int64],
+    entities: int,
+    *,
+    ledger: Ledger,
+    what: str,
+    steps: int,
+    sample_rate: float,
+    epsilon: float | None = None,
+    clip: float = 1.0,
+    most: int | None = None,
+    rate: float = 1e-3,
+    seed: int = 0,
+    advance: Callable[[int], None] | None = None,
+) -> Private:
+    """Learn `net` by differentially private descent [1]_ whose unit is an entity with all its decisions.
+
+    In every step each entity takes part with chance `sample_rate`; the gradient of the sum of its losses is scaled down
+    to norm `clip`, these are added up, Gaussian noise is added, and Adam takes the step. Which entities take part and
+    the noise are drawn by the ledger. There is no early stop: looking at held-out entities would cost, too.
+
+    Parameters
+    ----------
+    net : Module
+        All of its parameters belong to linear layers, each used once; it has neither dropout at work nor norms over
+        the batch.
+    each : callable
+        Of (network, decisions) the loss of each decision, (B,).
+    entity : int64 array, (D,)
+        Number of the entity that each decision belongs to.
+    entities : int
+        How many there are; a noised number will do.
+    ledger : Ledger
+        The cost is noted before the first step.
+    what : str
+        The network's name, for the ledger.
+    steps : int
+    sample_rate : float
+    epsilon : float, optional
+        Up to where the ledger may be spent; all of it where None.
+    clip : float
+        Largest norm of an entity's gradient.
+    most : int, optional
+        Decisions of one entity in one step, drawn anew each time; the ledger's contribution bound where None.
+    rate : float
+        Of Adam.
+    seed : int
+        Draws the decisions of entities that have more than `most`.
+    advance : callable, optional
+        Called with 1 after each step.
+
+    Raises
+    ------
+    MissingExtra
+        Opacus is not installed.
+    UsageError
+        The budget is spent, or the network has parameters outside of linear layers.
+
+    References
+    ----------
+    .. [1] Abadi and others (2016), Deep learning with differential privacy, CCS, algorithm 1.
+    """
+    _check(net)
+    bound = ledger.rows if most is None else most
+    limit = ledger.privacy.epsilon if epsilon is None else min(epsilon, ledger.privacy.epsilon)
+    multiplier = noise_multiplier(limit, ledger.delta, sample_rate, steps, ledger.curve)
+    ledger.spend(
+        f"weights of the network {what}", "noised descent on Poisson samples", rdp(sample_rate, multiplier, steps),
+        steps=int(steps), sample_rate=float(sample_rate), noise_multiplier=float(multiplier), clip=float(clip),
+        decisions_an_entity=int(bound), accountant=accountant(),
+    )  # fmt: skip
+    order = np.argsort(entity, kind="stable")
+    owners, starts = np.unique(entity[order], return_index=True)
+    ends = np.append(starts[1:], len(order))
+    solver = torch.optim.Adam(net.parameters(), lr=rate)
+    draw = generator(seed, "decisions", what)
+    expected = max(sample_rate * entities, 1.0)
+    net.eval()
+    with one_thread():
+        for _ in range(steps):
+            chosen = np.flatnonzero(ledger.uniform(len(owners)) < sample_rate)
+            picked = [_some(order[starts[e] : ends[e]], bound, draw) for e in chosen]
+            if picked:
+                rows = np.concatenate(picked)
+                offsets = np.concatenate([[0], np.cumsum([len(p) for p in picked])]).astype(np.int64)
+                clipped_gradients(net, each, rows, offsets, clip)
+            else:
+                net.zero_grad(set_to_none=True)
+            for p in net.parameters():
+                noise = torch.from_numpy(ledger.normal(p.numel()).astype(np.float32)).reshape(p.shape)
+                grad = torch.zeros_like(p) if p.grad is None else p.grad
+                p.grad = (grad + multiplier * clip * noise) / expected
+            solver.step()
+            if advance is not None:
+                advance(1)
+    return Private(steps, sample_rate, multiplier, clip, bound)
+
+
+def accountant() -> str:
+    """Name and version of who adds up the cost of steps."""
+    _require()
+    return f"opacus {version('opacus')} (Rényi)"
+
+
+def _some(rows: NDArray[np.int64], most: int, draw: torch.Generator) -> NDArray[np.int64]:
+    if len(rows) <= most:
+        return rows
+    return rows[np.sort(torch.randperm(len(rows), generator=draw)[:most].numpy())]
+
+
+def _check(net: nn.Module) -> None:
+    inside = {id(p) for m in net.modules() if isinstance(m, nn.Linear) for p in m.parameters(recurse=False)}
+    if any(id(p) not in inside for p in net.parameters()):
+        raise UsageError("a private network may have parameters in linear layers only")
+
+
+def _require() -> None:
+    if find_spec("opacus") is None:
+        raise MissingExtra("learning a network with differential privacy", "private")
