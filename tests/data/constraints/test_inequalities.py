@@ -142,7 +142,7 @@ class TestPuttingBack:
         (
             "aids_ddi_ddc.csv.gz",
             {"entity": "patient", "time": "obstime"},
-            {"stop <= Time", "obstime <= stop"},
+            {"obstime <= Time"},
         ),
     ],
 )

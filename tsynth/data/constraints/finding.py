@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING
 
 from tsynth.data.constraints.base import Constraint, Constraints, fits
 from tsynth.data.constraints.calendar import find_calendar
+from tsynth.data.constraints.chains import find_chains
 from tsynth.data.constraints.evidence import halve
+from tsynth.data.constraints.finding_formulas import find_formulas
 from tsynth.data.constraints.finding_functions import find_clocks, find_first_rows, find_lines, find_maxima
+from tsynth.data.constraints.finding_sums import find_sums
 from tsynth.data.constraints.inequalities import find_inequalities
+from tsynth.data.constraints.joint_lookups import find_joint_lookups
+from tsynth.data.constraints.last_rows import find_last_rows
 from tsynth.data.constraints.order import Absorbing, find_absorbing, find_monotone, find_unique
 from tsynth.data.constraints.rows import find_combinations, find_lookups
+from tsynth.data.constraints.thresholds import find_thresholds
 from tsynth.data.constraints.totals import find_totals
 
 if TYPE_CHECKING:
@@ -48,7 +54,13 @@ def find(data: Sequences, seed: int = 0, threshold: float = 0.995) -> list[Const
     found += find_clocks(halves, taken)
     found += find_maxima(halves, taken)
     found += find_first_rows(halves, taken)
+    found += find_last_rows(halves, taken)
+    found += find_chains(halves, taken)
+    found += find_sums(halves, taken)
+    found += find_formulas(halves, taken)
+    found += find_thresholds(halves, taken)
     found += find_lookups(halves, taken)
+    found += find_joint_lookups(halves, taken)
     states = find_absorbing(halves, taken)
     # A state that is put right after the fact would break its combinations.
     put_right = {rule.columns[0] for rule in states if isinstance(rule, Absorbing) and not rule.last}
