@@ -65,6 +65,7 @@ class _Link:
     """One static column: matches on both sides by the model of real rows, and by the model of the candidate's."""
 
     column: Column
+    weight: float
     by_real: tuple[_Matched, _Matched]
     by_made: tuple[_Matched, _Matched]
 
@@ -84,7 +85,8 @@ class StaticsDynamics(Score):
     whose rows are whose: right in half of the pairs where rows and statics have nothing to do with each other, in
     more where they do. The gap is twice the difference of these shares between the sides. A second model, learned
     from one half of the candidate's entities, is asked about its other half and about the real ones, so that a link
-    which only synthetic entities have is seen as well; both count alike.
+    which only synthetic entities have is seen as well; both count alike. Columns in which most training entities are
+    alike count less, ``4 p (1 - p)`` where a share p > 1/2 has the same, because few pairs say little.
 
     The model is a linear discriminant: summaries are replaced by normal scores of their ranks within their own side
     and whitened, the means of a level are shrunk, and directions without a link are left out. Its answer about a pair
@@ -132,7 +134,7 @@ class StaticsDynamics(Score):
         measure = ruler(train)
         if self.name not in measure.kept:
             measure.kept[self.name] = _learned(measure, train)
-        columns, models, quiet = measure.kept[self.name]
+        columns, weights, models, quiet = measure.kept[self.name]
         if not columns:
             raise CannotSay(
                 f"real data show no link between {texts(quiet)} and the rows that {train.n_entities} training "
@@ -151,7 +153,7 @@ class StaticsDynamics(Score):
                 model = _model(made.summaries[learn], made.statics[k][learn], even[learn])
                 found[0].append(_match(model, real, k, ones))
                 found[1].append(_match(model, made, k, even, test))
-            links.append(_Link(column, by_real, (_both(found[0]), _both(found[1]))))
+            links.append(_Link(column, weights[k], by_real, (_both(found[0]), _both(found[1]))))
         return _Prepared(links, (real.picked, made.picked), quiet)
 
     def values(
@@ -160,14 +162,15 @@ class StaticsDynamics(Score):
         reference_weights: NDArray[np.float64],
         candidate_weights: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Root mean square over static columns and both models."""
+        """Root mean square over both models and static columns, by their weights."""
         w = reference_weights[:, prepared.picked[0]], candidate_weights[:, prepared.picked[1]]
         gaps = [
             2 * (real.under(w[0]) - made.under(w[1]))
             for link in prepared.links
             for real, made in (link.by_real, link.by_made)
         ]
-        return np.sqrt(np.mean(np.square(gaps), axis=0))
+        weights = np.repeat([link.weight for link in prepared.links], 2)
+        return np.sqrt(np.average(np.square(gaps), axis=0, weights=weights))
 
     def value(
         self,
@@ -192,9 +195,11 @@ class StaticsDynamics(Score):
                     link.column.name,
                     gap,
                     None,
-                    f"Which of two entities has which {link.column.name} is seen by their rows, according to what "
-                    f"{teacher} ones teach, in {number(round(real))} of 100 real pairs and in {number(round(made))} "
-                    "of 100 synthetic ones (50 is guessing).",
+                    f"Two entities that differ in {link.column.name} are told apart by their rows in "
+                    f"{number(round(real))} of 100 real pairs and in {number(round(made))} of 100 synthetic ones "
+                    f"(50 is guessing; by a model of {teacher} ones)."
+                    if gap > 0
+                    else "",
                 )
             )
         return sorted(found, key=lambda d: (-d.value, d.label))
@@ -216,11 +221,13 @@ class StaticsDynamics(Score):
         }
 
     def verdict(self, result: Result) -> str:
-        """The gap beside its floor, and what it is a gap of."""
+        """The gap beside its floor, and where it is beyond chance the column that exceeds its floor most."""
         from tsynth.scores.verdicts import against_floor
 
-        worst = result.details[0].sentence if result.details else ""
-        return f"{against_floor(result)} {worst}".strip()
+        if result.interval is None or result.interval[0] <= 0 or not result.details:
+            return against_floor(result)
+        worst = max(result.details, key=lambda d: d.value - (d.floor or 0.0))
+        return f"{against_floor(result)} {worst.sentence}"
 
 
 # -- what is compared
@@ -338,8 +345,10 @@ def _both(found: list[_Matched]) -> _Matched:
     )
 
 
-def _learned(measure: Ruler, train: Sequences) -> tuple[list[Column], list[NDArray[np.float64]], list[str]]:
-    """Static columns, the strongest link first, with their models; none where training entities show no link at all.
+def _learned(
+    measure: Ruler, train: Sequences
+) -> tuple[list[Column], list[float], list[NDArray[np.float64]], list[str]]:
+    """Static columns, the strongest link first, with weights and models; none where training entities show no link.
 
     Also the names of the columns whose link is not certain.
     """
@@ -356,10 +365,16 @@ def _learned(measure: Ruler, train: Sequences) -> tuple[list[Column], list[NDArr
         sure.append(sum(errors) / np.sqrt(2))
     quiet = [c.name for c, z in zip(columns, sure, strict=True) if z <= SEEN]
     if len(quiet) == len(columns):
-        return [], [], quiet or [c.name for c in measure.varied if c.static]
+        return [], [], [], quiet or [c.name for c in measure.varied if c.static]
     order = np.argsort(-np.array(sure), kind="stable")[:COLUMNS]
     models = [_model(side.summaries, side.statics[k]) for k in order]
-    return [columns[k] for k in order], models, quiet
+    return [columns[k] for k in order], [_weight(side.keys[k]) for k in order], models, quiet
+
+
+def _weight(key: NDArray[np.float64]) -> float:
+    """How much pairs that differ say, of at most 1: the inverse variance of their share where there is no link."""
+    most = float(np.unique(key, return_counts=True)[1].max() / len(key))
+    return 4 * most * (1 - most) if most > 0.5 else 1.0
 
 
 def _told_apart(measure: Ruler, column: Column) -> bool:
