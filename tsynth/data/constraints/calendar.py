@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tsynth.data.sequences import Sequences
     from tsynth.data.streams import Streams
 
-__all__ = ["MonthDay", "MonthEnd", "Weekday", "find_calendar"]
+__all__ = ["MonthDay", "MonthEnd", "Weekday", "days", "find_calendar", "months", "moved_by_days"]
 
 WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -126,7 +126,7 @@ class _Calendar(Constraint):
         by = np.zeros(data.n_rows, np.int64)
         by[at] = np.where(possible, goal - day, 0)
         if by.any():
-            data = _moved(data, self.columns[0], by)
+            data = moved_by_days(data, self.columns[0], by)
         if not possible.all():
             keep = np.ones(data.n_rows, np.bool_)
             keep[at[~possible]] = False
@@ -273,7 +273,7 @@ def months(day: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(day, dtype=np.int64).astype("M8[D]").astype("M8[M]").astype(np.int64)
 
 
-def _moved(data: Sequences, name: str, by: NDArray[np.int64]) -> Sequences:
+def moved_by_days(data: Sequences, name: str, by: NDArray[np.int64]) -> Sequences:
     """Rows moved by so many days at their time of day; the others keep their values to the bit."""
     array = data.column(name)
     ticks, _, tick = wall_ticks(array)
