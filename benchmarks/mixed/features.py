@@ -58,7 +58,7 @@ def calendar(data: Sequences) -> dict[str, NDArray[np.float64]]:
         "days to month end": ((month + 1).astype("datetime64[D]") - day).astype(float),
     }
     hour = np.floor((seconds % DAY) / 3600)
-    return {**parts, "hour": hour} if (hour > 0).any() else parts
+    return parts if data.schema.time_unit in ("d", "w") else {**parts, "hour": hour}
 
 
 def lone(data: Sequences, leave_out: tuple[str, ...] = ()) -> Table:
@@ -130,9 +130,7 @@ def summaries(data: Sequences, leave_out: tuple[str, ...] = ()) -> Table:
         before = shifted(data, held, 1)
         known = ~(np.isnan(before) | np.isnan(held))
         found[f"{name} unchanged"] = mean(data, np.where(known, held == before, np.nan))
-        null = data.nulls(name)
-        if null.any():
-            found[f"{name} null"] = mean(data, null.astype(float))
+        found[f"{name} null"] = mean(data, data.nulls(name).astype(float))
         if column.discrete:
             for level in range(min(len(column.levels or (False, True)), LEVELS)):
                 found[f"{name} level {level}"] = mean(data, (held == level).astype(float))

@@ -88,6 +88,22 @@ def renal() -> Sequences:
     return tsynth.read(rows, entities=grafts, entity="id", time="years", roles=roles)
 
 
+def carparts() -> Sequences:
+    """Monthly demand for 2,674 spare parts, most months none, some unknown."""
+    rows = pd.read_parquet(FOLDER / "series" / "carparts.parquet")
+    return tsynth.read(rows, entity="series_id", time="time")
+
+
+def hospital() -> Sequences:
+    """Monthly counts of 767 products of a hospital."""
+    return tsynth.read(FOLDER / "series" / "hospital.parquet", entity="series_id", time="time")
+
+
+def nn5() -> Sequences:
+    """Daily withdrawals from 111 cash machines, some days unknown."""
+    return tsynth.read(FOLDER / "series" / "nn5.parquet", entity="series_id", time="time")
+
+
 def physionet(which: str = "a") -> Sequences:
     """Stays in intensive care, long as delivered: a row is a variable's name and value at a minute.
 
@@ -129,6 +145,9 @@ TABLES: dict[str, Callable[[], Sequences]] = {
     "aids": aids,
     "uci_diabetes70": uci_diabetes70,
     "renal": renal,
+    "carparts": carparts,
+    "hospital": hospital,
+    "nn5": nn5,
     "physionet": physionet,
     "physionet_wide": physionet_wide,
 }
