@@ -261,25 +261,32 @@ class TestEdges:
         (
             "transactions/ucsd_fico_2009_task2_train.parquet",
             {"entity": "card_code", "time": ("day_index_derived", "hour1")},
-            {"total equals amount"},
+            {"total equals amount", "field1 keeps its first value inside an entity"},
         ),
         ("transactions/cdnow_master.parquet", {"entity": "customer_id", "time": "date"}, set()),
         (
             "transactions/online_retail_uci352.parquet",
             {"entity": "CustomerID", "time": "InvoiceDate", "null_entity": "drop"},
-            {"rows fall on every day but Saturday only"},
+            {"rows fall on every day but Saturday only", "Country keeps its first value inside an entity"},
         ),
         (
             "transactions/fraud_handbook_simulated/2018-04.parquet",
             {"entity": "CUSTOMER_ID", "time": "TX_DATETIME"},
             {"TX_FRAUD is a function of TX_FRAUD_SCENARIO"},
         ),
-        ("events/stackoverflow_badges.parquet", {"entity": "seq_id", "time": "time"}, set()),
+        (
+            "events/stackoverflow_badges.parquet",
+            {"entity": "seq_id", "time": "time"},
+            {"mark = 18 comes only with or after the first 8 of an entity"},
+        ),
         ("series/carparts.parquet", {"entity": "series_id", "time": "time"}, set()),
         (
             "clinical/uci_diabetes70.csv.gz",
             {"entity": "patient_id", "time": "timestamp"},
-            {"code, event: only the 23 combinations that occur"},
+            {
+                "code, event: only the 23 combinations that occur",
+                "each event occurs once at most at one timestamp of an entity",
+            },
         ),
     ],
 )

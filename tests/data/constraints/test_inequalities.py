@@ -153,7 +153,8 @@ def test_clinical_tables(shared_data, file, keys, expected):
     rules = Constraints(find(data))
     assert {rule.sentence() for rule in rules if rule.name == "inequality"} == expected
     back = rules.restore(rules.remove(data))
-    for name in data.schema.names:
+    mended = {name for rule in rules if rule.share < 1 for name in rule.changes}
+    for name in (n for n in data.schema.names if n not in mended):
         own, was = back.table()[name], data.table()[name]
         if pa.types.is_floating(was.type):
             # A distance is a float, so a bound without decimals may come back one bit beside itself.

@@ -119,7 +119,8 @@ class TestAbsorbing:
             now = state[:, step - 1]
             state[:, step] = np.where(now == 0, to < 0.2, np.where(to < 0.003, 0, now))
         names = np.array(["low", "high"])[state.ravel()]
-        assert find(sequences({"id": ids, "time": time, "state": names})) == []
+        found = find(sequences({"id": ids, "time": time, "state": names}))
+        assert [rule.sentence() for rule in found] == ["every entity begins with state = low"]
 
 
 class TestUnique:

@@ -101,7 +101,8 @@ class TestCombination:
         ids = np.repeat(np.arange(200), 10)
         both = random.random(2000) < 0.2
         signs = {n: pa.array(random.choice(["yes", "no"], 2000), mask=both) for n in ("one", "two")}
-        assert find(sequences({"id": ids, "time": random.uniform(0, 1, 2000), **signs})) == []
+        found = find(sequences({"id": ids, "time": random.uniform(0, 1, 2000), **signs}))
+        assert [rule.sentence() for rule in found] == ["two is null exactly where one is"]
 
 
 class TestLookup:

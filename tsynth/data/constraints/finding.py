@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING
 from tsynth.data.constraints.base import Constraint, Constraints, fits
 from tsynth.data.constraints.calendar import find_calendar
 from tsynth.data.constraints.chains import find_chains
+from tsynth.data.constraints.delays import find_delays
 from tsynth.data.constraints.evidence import halve
+from tsynth.data.constraints.finding_codes import find_code_rules
 from tsynth.data.constraints.finding_formulas import find_formulas
 from tsynth.data.constraints.finding_functions import find_clocks, find_first_rows, find_lines, find_maxima
 from tsynth.data.constraints.finding_sums import find_sums
 from tsynth.data.constraints.inequalities import find_inequalities
 from tsynth.data.constraints.joint_lookups import find_joint_lookups
 from tsynth.data.constraints.last_rows import find_last_rows
+from tsynth.data.constraints.null_rules import find_null_rules
 from tsynth.data.constraints.order import Absorbing, find_absorbing, find_monotone, find_unique
+from tsynth.data.constraints.repeats import find_repeats
 from tsynth.data.constraints.rows import find_combinations, find_lookups
 from tsynth.data.constraints.thresholds import find_thresholds
 from tsynth.data.constraints.totals import find_totals
+from tsynth.data.constraints.unique_rows import find_once_at_a_time
 
 if TYPE_CHECKING:
     from tsynth.data.sequences import Sequences
@@ -68,8 +73,13 @@ def find(data: Sequences, seed: int = 0, threshold: float = 0.995) -> list[Const
     found += find_inequalities(halves, taken)
     found += find_monotone(halves, taken)
     found += find_combinations(halves, taken | put_right)
-    found += find_unique(halves, taken)
-    found += find_calendar(halves)
+    unique, calendar = find_unique(halves, taken), find_calendar(halves)
+    delays = find_delays(halves, [*found, *unique, *calendar])
+    codes = find_code_rules(halves, [*found, *unique, *calendar, *delays])
+    # Rules that leave rows out come back after those that move rows.
+    found += [*codes, *delays, *find_once_at_a_time(halves, unique), *unique, *calendar]
+    found += find_repeats(halves, found)
+    found += find_null_rules(halves, found)
     kept: list[Constraint] = []
     for rule in found:
         if fits(kept, rule):

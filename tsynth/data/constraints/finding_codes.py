@@ -22,6 +22,7 @@ from tsynth.data.constraints.chance import (
     surprise,
 )
 from tsynth.data.constraints.code_rules import FirstOnly, Once, OnlyAfter, Opens
+from tsynth.data.constraints.delays import Delay
 from tsynth.data.constraints.order import Absorbing, Unique
 from tsynth.data.constraints.rows import Combination
 
@@ -59,7 +60,7 @@ def find_code_rules(halves: Halves, others: Sequence[Constraint]) -> list[Constr
     """
     made = {entry.column.name for rule in others if not isinstance(rule, Combination) for entry in rule.lost}
     columns = [c for c in codes_of(halves.first) if c.name not in made and c.role not in ("label", "event")]
-    looked = [seen for c in columns if (seen := _Seen.of(halves, c)).able]
+    looked = [seen for c in columns if (seen := _Seen.of(halves, c, others)).able]
     openers = _openers(halves, looked, others)
     found: list[Constraint] = []
     for seen in looked:
@@ -81,7 +82,7 @@ class _Orders:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A column of codes on the first half, as it is and shuffled inside entities; and the codes with enough rows."""
+    """A column of codes on the first half, as it is and shuffled inside entities; and the codes that may be ruled."""
 
     column: Column
     rows: NDArray[np.int64]
@@ -90,12 +91,16 @@ class _Seen:
     mixed: _Orders
 
     @classmethod
-    def of(cls, halves: Halves, column: Column) -> _Seen:
+    def of(cls, halves: Halves, column: Column, others: Sequence[Constraint]) -> _Seen:
         data, size = halves.first, len(lattice.levels(column))
         codes = data.codes(column.name)
         rows = np.bincount(codes[codes >= 0], minlength=size)
         real = _Orders(*orders(data.offsets, data.time, codes, size))
-        able = tuple(np.flatnonzero((rows >= ROWS) & (real.entities >= ROWS // 2)).tolist())
+        enough = (rows >= ROWS) & (real.entities >= ROWS // 2)
+        for rule in speak_of(others, column.name):
+            if isinstance(rule, Delay):  # which moves its rows as it needs them
+                enough &= [level not in (rule.level, rule.follows) for level in lattice.levels(column)]
+        able = tuple(np.flatnonzero(enough).tolist())
         if able:
             codes = shuffled_inside(data, codes, halves.seed, "codes", column.name)
             return cls(column, rows, able, real, _Orders(*orders(data.offsets, data.time, codes, size)))
@@ -224,7 +229,7 @@ def _after(halves: Halves, seen: _Seen, always: set[Any]) -> list[OnlyAfter]:
         likely = [
             (float(by_chance[j]), int(rank[j]), j)
             for j in np.flatnonzero((share >= halves.threshold) & (rank < rank[i])).tolist()
-            if levels[j] not in always and levels[i] not in always
+            if j in seen.able and levels[j] not in always and levels[i] not in always
             and surprise(n, float(share[j]), float(by_chance[j])) >= SURPRISE
         ]  # fmt: skip
         for _, _, j in sorted(likely)[:TRIES]:
