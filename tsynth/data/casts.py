@@ -38,11 +38,14 @@ class Cast(Note):
     cells : int
         Cells that hold something.
     unreadable : int
-        Cells among them that cannot be read in the type; they are null now.
+        Cells among them that cannot be read in the type and are null now, or that vary.
     example : str, optional
         One of these.
     left_out : int
         Rows that were left out, because their time cannot be read.
+    varying : int
+        Unreadable cells among them that could be read, but differ from the first one of their entity in a column that
+        is fixed for an entity; the first one stands in their place.
     """
 
     source: str = ""
@@ -51,6 +54,7 @@ class Cast(Note):
     unreadable: int = 0
     example: str | None = None
     left_out: int = 0
+    varying: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types, as a report keeps it."""
@@ -62,6 +66,7 @@ class Cast(Note):
             "unreadable": self.unreadable,
             "example": self.example,
             "rows_left_out": self.left_out,
+            **({"varying": self.varying} if self.varying else {}),
         }
 
 

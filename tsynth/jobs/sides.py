@@ -11,6 +11,7 @@ from tsynth.data.casts import Cast, cast_to_schema
 from tsynth.data.reading import read, read_table
 from tsynth.data.schema import Schema
 from tsynth.data.sequences import Sequences
+from tsynth.data.static_cells import steadied
 from tsynth.data.text_values import TextOptions
 from tsynth.errors import DataError, SchemaMismatch, UsageError
 
@@ -100,6 +101,7 @@ def read_made(side: Side, schema: Schema, source: SourcePart) -> Sequences:
             casts += more
     except SchemaMismatch as error:
         raise _named(error, side.rows.name, "synthetic") from error
+    table, casts = steadied(table, schema, casts)
     # A tool may repeat a time of a regular series: that is for the scores to see.
     data = _under(table, entities, schema.replace(frequency=None), source, side.rows.name, "synthetic", notes)
     data = replace(data, notes=tuple(note for note in data.notes if note.code != "cast"))

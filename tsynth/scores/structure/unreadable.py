@@ -23,8 +23,9 @@ class Unreadable(Score):
 
     Synthetic columns in another type than train's are read in train's type where nothing is lost by it
     (`tsynth.data.casts`); a cell that cannot be read is null to every other score, and its row is left out where it is
-    the time. The share is of the cells of columns that were read in another type, over all rows of the file; real data
-    define the types, so their share is 0. Needs no holdout.
+    the time. A cell that differs from the first one of its entity, in a column that is fixed for an entity in train,
+    counts as one that cannot be read. The share is of the cells of columns that were not read as they came, over all
+    rows of the file; real data define types and what is fixed, so their share is 0. Needs no holdout.
 
     Examples
     --------
@@ -70,7 +71,7 @@ class Unreadable(Score):
         head = ["column", "came as", "read as", "cells", "cannot be read"]
         return {
             "pictures": [
-                {"kind": "table", "title": "Columns read in another type", "columns": head, "rows": rows}
+                {"kind": "table", "title": "Columns not read as they came", "columns": head, "rows": rows}
             ]
         }
 
@@ -78,11 +79,17 @@ class Unreadable(Score):
         """The share in words."""
         if not result.value:
             return "Every synthetic cell can be read as what it stands for."
-        return f"{share(result.value)} of the synthetic cells in columns of another type cannot be read."
+        cells = f"{share(result.value)} of the synthetic cells in columns that were not read as they came"
+        return f"{cells} cannot be read, or contradict their entity."
 
 
 def _sentence(cast: Cast) -> str:
     shown = f" (such as {cast.example!r})" if cast.example is not None else ""
     gone = f", so {cast.left_out:,} rows have no place in time and are left out" if cast.left_out else ""
     cells = f"{cast.unreadable:,} of {cast.cells:,}"
+    if cast.varying == cast.unreadable:
+        return (
+            f"{cells} synthetic cells of {cast.column} differ from the first of their entity{shown}; of real entities "
+            "all are the same."
+        )
     return f"{cells} synthetic cells of {cast.column} cannot be read{shown}{gone}; every real one can."
