@@ -212,7 +212,7 @@ TASKS: tuple[Task, ...] = (
     Task("berka", "next amount", "error", next_number("amount", log=True, known=("type", "operation", "k_symbol"))),
     Task("berka", "time to the next row", "error", next_gap),
     Task("berka", "rows in March 1994", "error", over_period(_day("1994-02-28"), 31, ones)),
-    Task("berka", "next balance", "error", next_number("balance", log=True, known=("type", "operation", "k_symbol"))),
+    Task("berka", "next balance", "error", next_number("balance", known=("type", "operation", "k_symbol"))),
     Task("ucsd", "fraud", "AUC", label("is_fraud", 1)),
     Task("ucsd", "next amount", "error", next_number("amount")),
     Task("ucsd", "time to the next payment", "error", next_gap),
