@@ -6,16 +6,21 @@ import pytest
 from tests.data.constraints.conftest import times
 from tests.data.constraints.test_finding import unrelated
 from tsynth.data.constraints.chains import find_chains
+from tsynth.data.constraints.elapsed import find_elapsed
 from tsynth.data.constraints.evidence import halve
 from tsynth.data.constraints.finding_formulas import find_formulas
 from tsynth.data.constraints.finding_sums import find_sums
 from tsynth.data.constraints.formulas import Product
 from tsynth.data.constraints.joint_lookups import find_joint_lookups
 from tsynth.data.constraints.last_rows import find_last_rows
+from tsynth.data.constraints.ledgers import find_ledgers
 from tsynth.data.constraints.screen import look, minor, says
 from tsynth.data.constraints.thresholds import find_thresholds
 
-FINDERS = (find_last_rows, find_chains, find_sums, find_formulas, find_thresholds, find_joint_lookups)
+FINDERS = (
+    find_ledgers, find_elapsed, find_last_rows, find_chains, find_sums, find_formulas, find_thresholds,
+    find_joint_lookups,
+)  # fmt: skip
 
 
 def test_columns_that_have_nothing_to_do_with_each_other_give_no_rule(sequences):

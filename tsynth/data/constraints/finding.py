@@ -8,6 +8,7 @@ from tsynth.data.constraints.base import Constraint, Constraints, fits
 from tsynth.data.constraints.calendar import find_calendar
 from tsynth.data.constraints.chains import find_chains
 from tsynth.data.constraints.delays import find_delays
+from tsynth.data.constraints.elapsed import find_elapsed
 from tsynth.data.constraints.evidence import halve
 from tsynth.data.constraints.finding_codes import find_code_rules
 from tsynth.data.constraints.finding_formulas import find_formulas
@@ -16,6 +17,7 @@ from tsynth.data.constraints.finding_sums import find_sums
 from tsynth.data.constraints.inequalities import find_inequalities
 from tsynth.data.constraints.joint_lookups import find_joint_lookups
 from tsynth.data.constraints.last_rows import find_last_rows
+from tsynth.data.constraints.ledgers import find_ledgers
 from tsynth.data.constraints.null_rules import find_null_rules
 from tsynth.data.constraints.order import Absorbing, find_absorbing, find_monotone, find_unique
 from tsynth.data.constraints.repeats import find_repeats
@@ -55,11 +57,13 @@ def find(data: Sequences, seed: int = 0, threshold: float = 0.995) -> list[Const
     taken: set[str] = set()
     found: list[Constraint] = []
     found += find_totals(halves, taken)
+    found += find_ledgers(halves, taken)
     found += find_lines(halves, taken)
     found += find_clocks(halves, taken)
     found += find_maxima(halves, taken)
     found += find_first_rows(halves, taken)
     found += find_last_rows(halves, taken)
+    found += find_elapsed(halves, taken)
     found += find_chains(halves, taken)
     found += find_sums(halves, taken)
     found += find_formulas(halves, taken)

@@ -82,8 +82,13 @@ def _usable(screen: Screen, blank: str) -> list[int]:
     return sorted(out, key=lambda i: (not screen.columns[i].static, screen.columns[i].kind != "datetime"))
 
 
-def relations(screen: Screen, usable: list[int], blank: str) -> list[tuple[dict[int, float], float]]:
-    """Combinations of three or more columns that are constant: weights by column, and the constant."""
+def relations(
+    screen: Screen, usable: list[int], blank: str, parts: int | None = None
+) -> list[tuple[dict[int, float], float]]:
+    """Combinations of three or more columns that are constant: weights by column, and the constant.
+
+    With `parts`, only the first so many columns are parts, and each of the others is told by these alone.
+    """
     values = screen.values[:, usable]
     values = np.nan_to_num(values, nan=0.0) if blank == "zero" else values[np.isfinite(values).all(axis=1)]
     rows, wide = values.shape
@@ -109,7 +114,7 @@ def relations(screen: Screen, usable: list[int], blank: str) -> list[tuple[dict[
             norm = float(np.sqrt(np.mean(rest**2)))
             flat = norm <= FLAT or (norm <= 1.5 * unit <= 0.3)
             if not flat or len(basis) < 2:
-                if norm > FLAT:
+                if norm > FLAT and (parts is None or j < parts):
                     basis.append(j)
                     axes = np.column_stack([axes, rest / np.linalg.norm(rest)])
                 continue
