@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 import tsynth
@@ -50,14 +52,15 @@ def test_mixed_rows_go_to_the_neural_generator_where_there_is_time(accounts):
 
 
 @pytest.mark.usefixtures("neural")
-@pytest.mark.parametrize(("rows", "needed"), [(10_000, 0.5), (50_000, 1), (50_001, 3), (2_000_000, 6)])
-def test_more_rows_need_more_time(rows, needed):
+@pytest.mark.parametrize(("rows", "needed"), [(10_000, 0.5), (50_000, 1), (50_001, 2), (2_000_000, 6)])
+def test_more_rows_need_more_time(rows, needed, monkeypatch):
     class Large:
         """What is looked at of so many rows."""
 
         schema, n_entities, n_rows = WORLDS["transactions"](1).schema, 100, rows
 
     assert first(Large, minutes=needed).name == module.NEURAL
+    monkeypatch.setattr(module, "_recurs", lambda data: 0.0)
     assert first(Large, minutes=0.99 * needed).name == "markov_renewal"
 
 
@@ -69,6 +72,36 @@ def test_without_the_extra_a_sentence_says_what_it_would_add(accounts, monkeypat
     assert found.advice.startswith(
         "The extra `neural` (pip install 'tsynth[neural]') would add autoregressive, which learns"
     )
+
+
+def tenants(steady):
+    """Purchases at any time, and a rent a month on a day of the tenant's own: of one amount, or of any."""
+    random, rows = np.random.default_rng(0), []
+    for tenant in range(40):
+        due, rent = int(random.integers(1, 28)), int(random.integers(40, 90))
+        for month in range(1, 13):
+            day = np.datetime64(f"2023-{month:02d}-{due:02d}") if steady else np.datetime64("2023-01-01")
+            day += 0 if steady else int(random.integers(0, 365))
+            rows.append((tenant, day, "rent", 10.0 * rent if steady else random.uniform(400, 900)))
+        for day in random.integers(0, 365, 12):
+            rows.append((tenant, np.datetime64("2023-01-01") + int(day), "shop", random.uniform(5, 60)))
+    tenant, day, what, amount = zip(*rows, strict=True)
+    table = pa.table({"tenant": tenant, "day": np.array(day), "what": what, "amount": amount})
+    return tsynth.read(table, entity="tenant", time="day")
+
+
+def test_recurring_rows_are_learned_apart_where_there_are_many(monkeypatch):
+    monkeypatch.setitem(registry.GENERATORS, module.RECURRING, "somewhere:Recurring")
+    found = recommend(tenants(True), minutes=0.1)
+    assert [one.name for one in found] == [module.RECURRING, "markov_renewal"]
+    assert found[0].reason.startswith("about 50 % of the rows recur")
+    # false chains are held to 5 % of a code's, and amounts at random are never the same
+    assert [one.name for one in recommend(tenants(False), minutes=0.1)] == ["markov_renewal"]
+
+
+def test_where_nothing_can_learn_them_apart_nothing_is_looked_for(monkeypatch):
+    monkeypatch.delitem(registry.GENERATORS, module.RECURRING, raising=False)
+    assert first(tenants(True), minutes=0.1).name == "markov_renewal"
 
 
 @pytest.mark.usefixtures("neural")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from tsynth import nets, registry
 from tsynth.data.sequences import Sequences
 from tsynth.errors import UsageError
@@ -15,10 +17,13 @@ MINUTES = 10.0
 """Time to learn, where nobody says."""
 NEURAL = "autoregressive"
 """The generator of mixed rows that learns by steps and needs the extra `neural`."""
-NEEDED = ((10_000, 0.5), (50_000, 1.0), (500_000, 3.0), (float("inf"), 6.0))
+NEEDED = ((10_000, 0.5), (50_000, 1.0), (200_000, 2.0), (1_000_000, 4.0), (float("inf"), 6.0))
 """Rows up to which so many minutes are enough for it to learn something that simpler generators do not know."""
 FEWEST = 20
 """Entities that it needs, because it stops by those that it holds out."""
+RECURRING, RECURS, STEADY, LOOKED_AT = "recurring", 0.05, 0.5, 50_000
+"""The generator that learns recurring rows apart; their share from which that is worth it, the share of equal amounts
+from which a row counts as one of them, and rows that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,9 @@ def recommend(data: Sequences, minutes: float = MINUTES) -> list[Recommendation]
     """Generators that fit `data`, the best first.
 
     Numeric series on a regular grid are best drawn in blocks. For mixed rows (irregular times, categories) the neural
-    generator is first where the extra `neural` is installed and the time suffices, and the Markov renewal model
-    otherwise. Nothing is fitted to find out: the choice goes by schema, number of rows and entities, and `minutes`.
+    generator is first where the extra `neural` is installed and the time suffices; otherwise the Markov renewal model,
+    with recurring rows (rents, fees) learned apart where there are many. Nothing is fitted to find out: the choice
+    goes by schema, number of rows and entities, the share of recurring rows, and `minutes`.
 
     Parameters
     ----------
@@ -95,21 +101,47 @@ def learns_by_steps(name: str) -> bool:
 
 def _mixed(data: Sequences, minutes: float) -> list[Recommendation]:
     if NEURAL not in registry.names("generators") or data.n_entities < FEWEST:
-        return [_chain()]
+        return _simple(data)
     needed = next(enough for rows, enough in NEEDED if data.n_rows <= rows)
     better = f"{NEURAL}, which learns how a row follows from all rows before it and from what is fixed of the entity"
     if not nets.available():
-        return [_chain(f"The extra `neural` (pip install 'tsynth[neural]') would add {better}.")]
+        return _simple(data, f"The extra `neural` (pip install 'tsynth[neural]') would add {better}.")
     if minutes < needed:
-        return [
-            _chain(f"With {_minutes(needed)} to learn instead of {_minutes(minutes)} it would be {better}.")
-        ]
+        spent = f"With {_minutes(needed)} to learn instead of {_minutes(minutes)} it would be {better}."
+        return _simple(data, spent)
     neural = Recommendation(
         NEURAL,
         "rows come at irregular times or hold categories, and there is time to learn how each row follows from all "
         "rows before it and from what is fixed of its entity",
     )
     return [neural, _chain()]
+
+
+def _simple(data: Sequences, advice: str = "") -> list[Recommendation]:
+    """What learns in seconds."""
+    share = _recurs(data)
+    if share < RECURS:
+        return [_chain(advice)]
+    found = Recommendation(
+        RECURRING,
+        f"about {100 * share:.0f} % of the rows recur (same kind, same day of the month or every so many days): they "
+        "are learned as contracts, all other rows by markov_renewal",
+        advice=advice,
+    )
+    return [found, _chain()]
+
+
+def _recurs(data: Sequences) -> float:
+    """Share of the rows that recur with the same amount, on a sample of the entities where there are many."""
+    if RECURRING not in registry.names("generators"):
+        return 0.0
+    from tsynth.data.recurring import find_recurring
+
+    every = 1 + data.n_rows // LOOKED_AT
+    some = data.take(np.arange(0, data.n_entities, every)) if every > 1 else data
+    chains = find_recurring(some).chains
+    steady = chains.rows[chains.same >= STEADY].sum()
+    return float(steady / max(some.n_rows, 1))
 
 
 def _chain(advice: str = "") -> Recommendation:
