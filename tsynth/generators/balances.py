@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tsynth.data.constraints import Constraints
 from tsynth.data.encoding import Encoder, Field, Rows
 from tsynth.data.encoding.continuous import Continuous
 from tsynth.data.streams import Streams
@@ -19,7 +20,6 @@ from tsynth.generators.values import Level, Skeleton
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tsynth.data.constraints import Constraints
     from tsynth.generators.point_process.coding import Coding
 
 __all__ = ["learn", "level", "merge", "signs"]
@@ -82,7 +82,9 @@ def _totals(
         view, offsets=np.arange(size + 1), time=time, start=time, end=time, fields=fields, statics=statics
     )
     streams = Streams(0, "signs", range(size))
-    made = constraints.restore(encoder.decode(lone, streams, 0), streams)
+    # Rules that only put rows right would change the codes of rows that stand alone.
+    making = Constraints([rule for rule in constraints if rule.writes])
+    made = making.restore(encoder.decode(lone, streams, 0), streams)
     if made.n_rows != size:
         return None
     return made.numeric(columns[0]), made.numeric(columns[1])

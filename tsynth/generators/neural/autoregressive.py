@@ -12,7 +12,6 @@ from tsynth.compiled import memory as memories
 from tsynth.compiled.walk_rows import Nets
 from tsynth.data.encoding import Field, Rows
 from tsynth.data.streams import Streams, key
-from tsynth.errors import DataError
 from tsynth.generators.base import Generator
 from tsynth.generators.neural import totals
 from tsynth.generators.neural.once import draw_once, learn_once
@@ -53,7 +52,7 @@ class Autoregressive(Generator):
         from tsynth.generators.neural.learning import learn
 
         view = _joined(states)
-        rows = table(view)
+        rows = table(view, self.encoder_)
         seed = getattr(self, "_seed", 0)
         minutes, steps = self._budget
         found, ratios, begin = totals.learn(self.constraints_, self.encoder_, rows)
@@ -65,14 +64,12 @@ class Autoregressive(Generator):
         if entities >= 40:
             held[order[: int(HELD_OUT * entities)]] = True
         decisions = self._replay(rows, made, begin, seed)
-        counts = np.diff(decisions[0])
         entity = np.repeat(np.arange(entities), np.diff(view.offsets))
         of_event = decisions[-1]
         learned, self.steps_ = learn(
             made, decisions[:-1], rows.code, rows.value, entity, held, of_event, seed, minutes, steps,
             getattr(self, "_progress", None),
         )  # fmt: skip
-        del counts
         self.plan_ = made
         self.nets_ = {name: one.arrays for name, one in learned.items()}
         self.losses_ = {name: float(one.loss) for name, one in learned.items()}
@@ -161,7 +158,6 @@ class Autoregressive(Generator):
         else:
             gap = _layers(gaps)
         flat, begin = [], [0]
-        widths = np.diff(made["widths"])
         outs = []
         for f in range(len(made["fields"])):
             parts = [
@@ -171,10 +167,9 @@ class Autoregressive(Generator):
             flat += [np.ascontiguousarray(p, np.float32).ravel() for p in parts]
             begin.append(begin[-1] + sum(p.size for p in parts))
             outs.append(len(fields[f"heads.{f}.1.bias"]))
-        del widths
         return Nets(
             *_layers(events), *gap,
-            np.ascontiguousarray(fields["one.weight"].T), fields["one.bias"],
+            np.ascontiguousarray(np.concatenate([fields["one.weight"], fields["kind"]])), fields["one.bias"],
             np.ascontiguousarray(fields["two.weight"].T), fields["two.bias"],
             np.concatenate(flat) if flat else np.zeros(1, np.float32), np.array(begin, np.int64),
             np.array([*outs, 0], np.int64), 64, 6,
@@ -249,7 +244,7 @@ class Autoregressive(Generator):
             low = made["lowest"]
             fields[made["mark"]] = Field(
                 made["mark"],
-                (code + low).astype(np.int32),
+                (made["base"][code] + low).astype(np.int32),
                 None,
                 int(made["mark_choices"]),
                 nullable=low == 0,
@@ -270,7 +265,8 @@ class Autoregressive(Generator):
 def _layers(net: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
     out = []
     for name in ("one", "two", "three"):
-        out += [np.ascontiguousarray(net[f"{name}.weight"].T), net[f"{name}.bias"]]
+        weight = net[f"{name}.weight"]  # the first layer is stored the other way round
+        out += [np.ascontiguousarray(weight if name == "one" else weight.T), net[f"{name}.bias"]]
     return out
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tsynth.compiled.replay import densify
+from tsynth.nets.sparse import CompressedRows, SparseLinear
 from tsynth.nets.training import generator, one_thread
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Decisions", "Learned", "learn"]
+__all__ = ["Learned", "learn"]
 
 HIDDEN = 128
 SECOND = 64
@@ -32,35 +32,19 @@ LOOKS = 24
 """Times that the held-out entities are looked at."""
 
 
-@dataclass(frozen=True)
-class Decisions:
-    """Compressed features of decisions, and what was decided."""
-
-    at: NDArray[np.int64]
-    index: NDArray[np.int32]
-    value: NDArray[np.float32]
-    features: int
-
-    def dense(self, rows: NDArray[np.int64]) -> Tensor:
-        """Features of these decisions, (B, features)."""
-        out = np.empty((len(rows), self.features), np.float32)
-        densify(self.at, self.index, self.value, rows, out)
-        return torch.from_numpy(out)
-
-
 class Layers(nn.Module):
     """Two rectified layers and a linear one."""
 
     def __init__(self, features: int, outs: int, draw: torch.Generator) -> None:
         super().__init__()
-        self.one, self.two = nn.Linear(features, HIDDEN), nn.Linear(HIDDEN, SECOND)
+        self.one, self.two = SparseLinear(features, HIDDEN, draw), nn.Linear(HIDDEN, SECOND)
         self.three = nn.Linear(SECOND, outs)
         self.drop = nn.Dropout(DROPOUT)
-        for layer in (self.one, self.two, self.three):
+        for layer in (self.two, self.three):
             _begin(layer, draw)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.drop(torch.relu(self.one(x)))
+    def forward(self, data: CompressedRows, rows: NDArray[np.int64]) -> Tensor:
+        x = self.drop(torch.relu(self.one(data, rows)))
         x = self.drop(torch.relu(self.two(x)))
         return self.three(x)
 
@@ -79,11 +63,11 @@ class Fields(nn.Module):
         self, features: int, codes: int, own: list[int], outs: list[int], draw: torch.Generator
     ) -> None:
         super().__init__()
-        self.one, self.two = nn.Linear(features + codes, HIDDEN), nn.Linear(HIDDEN, HIDDEN)
+        self.one, self.two = SparseLinear(features, HIDDEN, draw), nn.Linear(HIDDEN, HIDDEN)
+        self.kind = nn.Parameter(torch.empty(codes, HIDDEN).normal_(0.0, 0.1, generator=draw))
         self.heads = nn.ModuleList()
         self.drop = nn.Dropout(DROPOUT)
-        for layer in (self.one, self.two):
-            _begin(layer, draw)
+        _begin(self.two, draw)
         for width, out in zip(own, outs, strict=True):
             head = nn.ModuleList(
                 [nn.Linear(HIDDEN + width, HEAD), nn.Linear(HEAD, out), nn.Linear(width, out, bias=False)]
@@ -95,8 +79,8 @@ class Fields(nn.Module):
                 head[2].weight.mul_(0.1)  # type: ignore[operator]
             self.heads.append(head)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.drop(torch.relu(self.one(x)))
+    def forward(self, data: CompressedRows, rows: NDArray[np.int64], code: Tensor) -> Tensor:
+        x = self.drop(torch.relu(self.one(data, rows) + self.kind[code]))
         return self.drop(torch.relu(self.two(x)))
 
     def head(self, number: int, trunk: Tensor, own: Tensor) -> Tensor:
@@ -266,7 +250,7 @@ def learn(
         twin,
         tally,
     ) = found
-    events = Decisions(at, index, x, made["features"])
+    events = CompressedRows(at, index, x, made["features"])
     tasks = [
         _event_task(made, events, label, weight, held[entity_of_event], seed),
         _field_task(
@@ -274,7 +258,7 @@ def learn(
         ),
     ]
     if not made["ticked"]:
-        gaps = Decisions(gat, gindex, gx, made["features"])
+        gaps = CompressedRows(gat, gindex, gx, made["features"])
         tasks.append(_gap_task(made, gaps, low, high, held[entity[grow]], seed))
     longest = max(task.usual for task in tasks)
     with one_thread(), ThreadPoolExecutor(2) as pool:
@@ -309,7 +293,7 @@ def _affordable(tasks: list[Task], minutes: float, longest: int) -> int:
 
 def _event_task(
     made: dict[str, Any],
-    events: Decisions,
+    events: CompressedRows,
     label: NDArray[np.int64],
     weight: NDArray[np.float64],
     held: NDArray[np.bool_],
@@ -322,7 +306,7 @@ def _event_task(
     scale = float(weight.mean()) if len(weight) else 1.0
 
     def loss(net: nn.Module, rows: NDArray[np.int64]) -> Tensor:
-        logits = net(events.dense(rows))
+        logits = net(events, rows)
         if not nothing:
             logits = logits[:, :codes]
         each = nn.functional.cross_entropy(logits, labels[rows], reduction="none")
@@ -337,7 +321,7 @@ def _event_task(
 
 def _gap_task(
     made: dict[str, Any],
-    gaps: Decisions,
+    gaps: CompressedRows,
     low: NDArray[np.int64],
     high: NDArray[np.int64],
     held: NDArray[np.bool_],
@@ -349,7 +333,7 @@ def _gap_task(
     least, most = torch.from_numpy(low), torch.from_numpy(high)
 
     def loss(net: nn.Module, rows: NDArray[np.int64]) -> Tensor:
-        logits = net(gaps.dense(rows))
+        logits = net(gaps, rows)
         inside = (place >= least[rows][:, None]) & (place <= most[rows][:, None])
         kept = logits.masked_fill(~inside, -1e9)
         return (torch.logsumexp(logits, 1) - torch.logsumexp(kept, 1)).mean()
@@ -360,7 +344,7 @@ def _gap_task(
 
 def _field_task(
     made: dict[str, Any],
-    events: Decisions,
+    events: CompressedRows,
     row: NDArray[np.int64],
     code: NDArray[np.int64],
     entity: NDArray[np.int64],
@@ -391,9 +375,7 @@ def _field_task(
 
     def loss(net: nn.Module, rows: NDArray[np.int64]) -> Tensor:
         assert isinstance(net, Fields)
-        x = events.dense(event_of_row[rows])
-        kind = nn.functional.one_hot(torch.from_numpy(code[rows]), codes).float()
-        trunk = net(torch.cat([x, kind], 1))
+        trunk = net(events, event_of_row[rows], torch.from_numpy(code[rows]))
         total = torch.zeros(())
         for f in range(many):
             u = torch.from_numpy(own[rows, widths[f] : widths[f + 1]])

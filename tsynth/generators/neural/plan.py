@@ -11,6 +11,7 @@ from tsynth.compiled.memory import OWN, PER_CODE, PER_MOMENT, Layout
 from tsynth.compiled.walk_rows import Limits
 from tsynth.data.encoding.continuous import REACH, Continuous
 from tsynth.data.encoding.timing import gaps_of
+from tsynth.data.recurring import find_chains
 from tsynth.generators.values import discrete_scores
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ CLASSES = 44
 """Classes of gaps, about."""
 CERTAIN = 9.0
 """What was expected so many times and never came is taken to be impossible (by chance: exp(-9))."""
+CHAINED, RECURRING, STEADY = 30, 0.1, 0.5
+"""Recurring rows get codes of their own from so many rows and this share of their code on; equal amounts in a chain."""
+MOST_CODES = 120
 DENSE = 40.0
 """Days a row up to which every day is looked at; sparser rows go by gaps."""
 
@@ -41,12 +45,17 @@ class Table:
     ----------
     view : Rows
     code : int64 array, (R,)
+        Level of the mark, or one of the further codes of its recurring rows.
+    base : int64 array, (codes,)
+        Level of the mark of each code.
     fields : list of Field
         The fields that are no code, labels first.
     """
 
-    def __init__(self, view: Rows, code: NDArray[np.int64], fields: list[Field]) -> None:
-        self.view, self.code, self.fields = view, code, fields
+    def __init__(
+        self, view: Rows, code: NDArray[np.int64], base: NDArray[np.int64], fields: list[Field]
+    ) -> None:
+        self.view, self.code, self.base, self.fields = view, code, base, fields
         size = (view.n_rows, len(fields))
         self.choice = np.zeros(size, np.int64)
         self.value = np.zeros(size)
@@ -56,16 +65,71 @@ class Table:
                 self.value[:, j] = field.value
 
 
-def table(view: Rows) -> Table:
-    """The plain arrays of a view; its mark is the code, without a mark there is one code."""
+def table(view: Rows, encoder: Encoder, known: NDArray[np.int64] | None = None) -> Table:
+    """The plain arrays of a view; its mark is the code, without a mark there is one code.
+
+    Rows that recur with equal amounts (standing orders) get codes of their own, one for each chain that runs beside
+    others of its code in an entity.
+
+    Parameters
+    ----------
+    view : Rows
+    encoder : Encoder
+    known : int64 array, optional
+        The bases of a plan, so that codes mean the same.
+    """
     coded = view.mark is not None and view.fields[view.mark].continuous < 0
     names = [n for n in view.labels if n != view.mark or not coded]
     names += [n for n in view.fields if n not in names and not (coded and n == view.mark)]
     code = np.zeros(view.n_rows, np.int64)
+    levels = 1
     if coded:
         mark = view.fields[str(view.mark)]
         code = np.maximum(mark.choice.astype(np.int64) - _lowest(mark), 0)
-    return Table(view, code, [view.fields[n] for n in names])
+        levels = mark.choices - _lowest(mark)
+    fields = [view.fields[n] for n in names]
+    code, base = _recurring(view, encoder, code, levels, fields, known)
+    return Table(view, code, base, fields)
+
+
+def _recurring(
+    view: Rows,
+    encoder: Encoder,
+    code: NDArray[np.int64],
+    levels: int,
+    fields: list[Field],
+    known: NDArray[np.int64] | None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Codes with those of recurring rows, and the level of each."""
+    base = np.arange(levels, dtype=np.int64)
+    if not (view.calendar and view.day > 0 and view.n_rows) or (known is not None and len(known) == levels):
+        return code, base
+    amounts = [f for f in fields if isinstance(encoder.encodings.get(f.name), Continuous)]
+    amount = np.full(view.n_rows, np.nan)
+    if amounts:
+        amount = encoder.encodings[amounts[0].name].decode_values(amounts[0])  # type: ignore[attr-defined]
+    found = find_chains(view.offsets, view.time / view.day, code, amount)
+    same = np.nan_to_num(found.same) >= STEADY
+    place = np.append(np.where(same, found.slot, -1), -1)[found.chain]
+    further = []
+    if known is None:
+        for level in range(levels):
+            here = code == level
+            inside = here & (place >= 0)
+            if inside.sum() < max(CHAINED, RECURRING * here.sum()):
+                continue
+            if place[inside].max() == 0 and inside.sum() > 0.9 * here.sum():
+                continue  # all rows of the code are one chain an entity: it needs no code of its own
+            count = np.bincount(place[inside])
+            further += [level] * int(np.sum(np.cumprod(count >= CHAINED))) if count[0] >= CHAINED else []
+        further = further[: max(0, MOST_CODES - levels)]
+        known = np.concatenate([base, np.asarray(further, np.int64)])
+    code = code.copy()
+    for level in np.unique(known[levels:]):
+        own = np.flatnonzero(known[levels:] == level) + levels
+        rows = np.flatnonzero((code == level) & (place >= 0))
+        code[rows] = own[np.minimum(place[rows], len(own) - 1)]
+    return code, known
 
 
 def _lowest(field: Field) -> int:
@@ -89,7 +153,7 @@ def plan(
     """
     view, timing = rows.view, encoder.timing
     mark = view.fields[view.mark] if view.mark is not None and view.fields[view.mark].continuous < 0 else None
-    codes = 1 if mark is None else mark.choices - _lowest(mark)
+    codes = len(rows.base)
     day = float(view.day)
     span = timing.span_
     lattice = float(encoder.time_step_)
@@ -112,6 +176,7 @@ def plan(
     lives = span[1] - span[0] if span[1] > span[0] else 1.0
     made: dict[str, Any] = {
         "codes": codes,
+        "base": rows.base,
         "lowest": 0 if mark is None else _lowest(mark),
         "mark": None if mark is None else mark.name,
         "mark_choices": 0 if mark is None else mark.choices,
@@ -190,7 +255,7 @@ def _total(
     heights = np.asarray(total["heights"])
     return {
         "total": names.index(total["field"]),
-        "sign": np.asarray(total["sign"], np.float64),
+        "sign": np.asarray(total["sign"], np.float64)[rows.base],
         "ratio_mean": ratios[0],
         "ratio_level": ratios[1],
         "typical": float(total["typical"]),

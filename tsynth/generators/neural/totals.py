@@ -43,7 +43,8 @@ def learn(
     view = rows.view
     mark = view.fields[view.mark] if view.mark is not None and view.fields[view.mark].continuous < 0 else None
     coding = _Mark(mark)
-    none = [np.zeros(coding.codes), np.zeros(coding.codes)]
+    codes = len(rows.base)
+    none = [np.zeros(codes), np.zeros(codes)]
     total = balances.signs(constraints, encoder, view, coding)  # type: ignore[arg-type]
     if not total or view.n_rows == 0:
         return {}, none, np.zeros(view.n_entities)
@@ -51,7 +52,7 @@ def learn(
     assert isinstance(encoding, Continuous)
     begin = openings({"opening": total["opening"]}, encoder, view.statics, view.n_entities)
     number = np.nan_to_num(encoding.decode_values(view.fields[total["field"]]))
-    change = total["sign"][rows.code] * number
+    change = total["sign"][rows.base[rows.code]] * number
     lengths = np.diff(view.offsets)
     summed = np.concatenate([[0.0], np.cumsum(change)])
     before = summed[:-1] - np.repeat(summed[view.offsets[:-1]], lengths) + np.repeat(begin, lengths)
@@ -73,9 +74,9 @@ def learn(
     mean = np.where(span > 0, (area - area[previous]) / np.maximum(span, 1e-300), before)
     ratios = []
     for level in (mean, before):
-        usual = np.zeros(coding.codes)
+        usual = np.zeros(codes)
         good = (level > 0) & (number > 0)
-        for code in range(coding.codes):
+        for code in range(codes):
             here = good & (rows.code == code)
             if here.sum() >= 5:
                 usual[code] = float(np.median(number[here] / level[here]))
