@@ -93,6 +93,7 @@ class StaticsDynamics(Score):
     is ``(s_i - s_j)' A (z_i - z_j)``, from which whatever depends on statics alone or on summaries alone cancels; ranks
     within the side, and levels weighed as in the reference, keep wrong distributions out too. So this score is about
     the link and nothing else. At most 8 static columns, those with the strongest link, and 500 entities a side.
+    Copies of training entities score above the floor, because the model knows these very entities better than others.
 
     References
     ----------
