@@ -65,7 +65,8 @@ def find_code_rules(halves: Halves, others: Sequence[Constraint]) -> list[Constr
     found: list[Constraint] = []
     for seen in looked:
         found += _of_rows(halves, seen, others, openers)
-    return [*found, *_without_echo(halves.first, openers)]
+    first = {(rule.columns[0], rule.level) for rule in found if isinstance(rule, FirstOnly)}
+    return [*found, *_beside_each_other(halves.first, _without_echo(halves.first, openers), first)]
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,26 @@ def _without_echo(data: Sequences, openers: list[tuple[float, Opens]]) -> list[O
         if not any(np.mean(own == theirs) >= 1 - BROKEN for _, theirs in kept):
             kept.append((rule, own))
     return [rule for rule, _ in kept]
+
+
+def _beside_each_other(data: Sequences, openers: list[Opens], first: set[tuple[str, Any]]) -> list[Opens]:
+    """Codes that come first, in an order and a way in which none takes the place of another.
+
+    Those of every entity are restored before those that some have, which then join them at the first moment.
+    """
+    time = data.schema.time
+    rules = [rule for rule in openers if rule.always or (rule.columns[0], rule.level) not in first]
+    rules.sort(key=lambda rule: rule.always)
+    if len(rules) < 2:
+        return rules
+    if time is None or data.schema.frequency is not None:
+        return rules[-1:]
+    setting: set[str] = set()
+    for i, rule in reversed(list(enumerate(rules))):
+        name = rule.columns[0]
+        rules[i] = replace(rule, columns=(name, time), by="move", sets=rule.sets and name not in setting)
+        setting.add(name)
+    return rules
 
 
 def _moves(rule: Constraint, time: str) -> bool:

@@ -236,8 +236,8 @@ LEAST = 0.01
 def find_null_rules(halves: Halves, others: Sequence[Constraint]) -> list[Constraint]:
     """Columns, of those that no other rule names, whose nulls a code tells, or the nulls of another column.
 
-    Null must be .01 of the rows, and so must not null. Of the rows that are the fewer, nulls or values, .95 must keep
-    the rule on the second half, from 10 entities at least. The logarithm of the chance that so many entities have no
+    Null must be .01 of the rows, and so must not null. Of the rows that are the fewer, nulls or values (of those where
+    the other is null, for "wherever"), .95 must keep the rule on the second half, from 10 entities at least. The logarithm of the chance that so many entities have no
     violation must be -20 or less, at the share among entities with nulls shuffled over all rows (with a static code,
     shuffled over the entities), of which .02 must have one.
     """
@@ -309,8 +309,8 @@ def _measured(halves: Halves, rule: NullWhere | NullTogether) -> Constraint | No
 
 def _tells(rule: _Nulls, data: Sequences) -> bool:
     held, applies = rule.check(data)
-    null = data.nulls(rule.columns[0])
-    fewer = applies & (null if np.mean(null) <= 0.5 else ~null)
+    null, wanted = data.nulls(rule.columns[0]), rule._null(data)
+    fewer = applies & (null if np.mean(null) <= 0.5 else ~null) if (applies & ~wanted).any() else applies
     entities = len(np.unique(data.entity_of_row[fewer]))
     return bool(entities >= ENTITIES and np.mean(held[fewer]) >= MINOR)
 
