@@ -178,6 +178,22 @@ def _gap(k, t, lim, lay, rng):
 
 
 @compiled
+def _later(inner, gap):
+    """Share of the gaps of a class that are at least `gap`."""
+    pieces = len(inner) - 1
+    left = 0.0
+    for q in range(pieces):
+        low, high = inner[q], inner[q + 1]
+        if low >= gap:
+            left += 1.0
+        elif high > gap:
+            left += (high - gap) / (high - low)
+        elif high == gap and low < high:
+            left += 1e-9  # on the edge itself
+    return left / pieces
+
+
+@compiled
 def _codes(weight, m, lim, lay, t, before, tick_count, month_count, ever, calendar):
     """Set the weight of every code that may not come now to 0."""
     codes = len(lay.slot)
@@ -204,6 +220,13 @@ def _codes(weight, m, lim, lay, t, before, tick_count, month_count, ever, calend
 @compiled
 def _field(f, code, t, m, lay, lim, nets, h, x, hidden, out, weight, choice, value, rng):
     """Draw field `f` of a row; `h` is the trunk."""
+    _outs(f, code, t, m, lay, lim, nets, h, x, hidden, out, choice, value)
+    _draw(f, code, m, lay, lim, nets, out, weight, choice, value, rng, False)
+
+
+@compiled
+def _outs(f, code, t, m, lay, lim, nets, h, x, hidden, out, choice, value):
+    """Outputs of field `f`: logits of its choices and copies, -1e9 for what may not be, then its mixtures."""
     width = _own(m, lay, t, code, f, choice, value, x)
     outs = nets.width[f]
     size = nets.begin[f]
@@ -246,7 +269,6 @@ def _field(f, code, t, m, lay, lim, nets, h, x, hidden, out, weight, choice, val
     if lay.counts[f + 1] > lay.counts[f] and m.scalar[N] > 0:
         for c in range(size):
             out[c] += out[at + 2] * np.float32(m.tally[lay.counts[f] + c] / m.scalar[N])
-    options = size + (2 if first >= 0 else 0)
     for c in range(size):
         if not lim.allowed[f, code, c]:
             out[c] = np.float32(-1e9)
@@ -256,9 +278,24 @@ def _field(f, code, t, m, lay, lim, nets, h, x, hidden, out, weight, choice, val
             out[size] = np.float32(-1e9)
         if held < first or (here and m.value[f] == m.slot_value[slot, f]):
             out[size + 1] = np.float32(-1e9)
+
+
+@compiled
+def _draw(f, code, m, lay, lim, nets, out, weight, choice, value, rng, filled):
+    """Draw field `f` by its outputs; where `filled`, null comes only if nothing else may."""
+    size, first = lay.choices[f], lay.first[f]
+    options = size + (2 if first >= 0 else 0)
+    slot = lay.slot[code]
+    held, held_here = m.choice[f], m.slot_choice[slot, f]
     _exponentials(out, weight[:options])
+    if filled:
+        rest = 0.0
+        for c in range(1, options):
+            rest += weight[c]
+        if rest > 0:
+            weight[0] = 0.0
     sign = lay.sign[code] if f == lay.total else 0.0
-    for turn in range(TRIES):
+    for _ in range(TRIES):
         c = _pick(weight[:options], rng)
         if c == size:
             choice[f], value[f] = held_here, m.slot_value[slot, f]
@@ -268,7 +305,7 @@ def _field(f, code, t, m, lay, lim, nets, h, x, hidden, out, weight, choice, val
             choice[f], value[f] = c, 0.0
             if first >= 0 and c >= first:
                 mixtures = nets.mixtures
-                low = at + 3
+                low = options + 3
                 _exponentials(out[low : low + mixtures], weight[options : options + mixtures])
                 k = _pick(weight[options : options + mixtures], rng)
                 mean = out[low + mixtures + k]
@@ -360,7 +397,10 @@ def walk(
         made = 0
         while True:
             fresh = stay < 0
-            if fresh:
+            blank = r >= last or given_code[r] < 0  # whether anything is to be drawn
+            for f in range(fields):
+                blank = blank or given_choice[r, f] < 0
+            if fresh and blank:
                 stay = _steady(m, lay, fi, fx, bi, bx)
             if r < last:
                 t = given_time[r]
@@ -381,13 +421,16 @@ def walk(
                     _exponentials(g3, gw)
                     if forward and resume[i] > m.scalar[LAST]:
                         for j in range(classes):
-                            if j + 1 < classes and m.scalar[LAST] + lim.edges[j + 1] <= resume[i]:
-                                gw[j] = 0.0
+                            gw[j] *= _later(lim.inner[j], resume[i] - m.scalar[LAST])
                     c = _pick(gw, rng)
                     if c == classes:
                         break
                     t = m.scalar[LAST] + _gap(c, m.scalar[LAST], lim, lay, rng)
                     if forward:
+                        for _ in range(HOURS):
+                            if t >= resume[i]:
+                                break
+                            t = m.scalar[LAST] + _gap(c, m.scalar[LAST], lim, lay, rng)
                         t = max(t, resume[i])
                 elif lim.tick > 0 and forward and m.scalar[N] > 0:
                     t = max(m.scalar[LAST] + lim.tick, resume[i])
@@ -404,7 +447,7 @@ def walk(
             if m.scalar[N] == 0 or t != m.scalar[LAST]:
                 tick_count[:] = 0
                 before = codes
-            k = _passing(m, lay, t, bi, bx, stay)
+            k = _passing(m, lay, t, bi, bx, stay) if blank else 0
             c = given_code[r] if here else -1
             if c < 0:
                 if fresh:
@@ -433,12 +476,13 @@ def walk(
                         break
                     continue
             # -- its fields
-            h1[:] = nets.trunk1_bias
-            _add(nets.trunk1, bi, bx, 0, k, h1)
-            row = nets.trunk1[base + c]
-            for j in range(len(h1)):
-                h1[j] += row[j]
-            _layer(nets.trunk2, nets.trunk2_bias, h1, h2)
+            if blank:
+                h1[:] = nets.trunk1_bias
+                _add(nets.trunk1, bi, bx, 0, k, h1)
+                row = nets.trunk1[base + c]
+                for j in range(len(h1)):
+                    h1[j] += row[j]
+                _layer(nets.trunk2, nets.trunk2_bias, h1, h2)
             for f in range(fields):
                 if here and given_choice[r, f] >= 0:
                     choice[f], value[f] = given_choice[r, f], given_value[r, f]
