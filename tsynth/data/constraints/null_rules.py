@@ -237,9 +237,9 @@ def find_null_rules(halves: Halves, others: Sequence[Constraint]) -> list[Constr
     """Columns, of those that no other rule names, whose nulls a code tells, or the nulls of another column.
 
     Null must be .01 of the rows, and so must not null. Of the rows that are the fewer, nulls or values (of those where
-    the other is null, for "wherever"), .95 must keep the rule on the second half, from 10 entities at least. The logarithm of the chance that so many entities have no
-    violation must be -20 or less, at the share among entities with nulls shuffled over all rows (with a static code,
-    shuffled over the entities), of which .02 must have one.
+    the other is null, for "wherever"), .95 must keep the rule on the second half, from 10 entities at least. The
+    logarithm of the chance that so many entities have no violation must be -20 or less, at the share among entities
+    with nulls shuffled over all rows, of which .02 must have one.
     """
     data = halves.first
     found: list[Constraint] = []
