@@ -152,3 +152,15 @@ def test_cav_patients(shared_data):
     np.testing.assert_allclose(back.numeric("age"), data.numeric("age"), rtol=1e-12)
     for name in set(data.schema.names) - {"age"}:
         assert back.table()[name].equals(data.table()[name])
+
+
+def test_the_smallest_value_so_far(sequences):
+    random, ids, time = patients()
+    x = random.normal(size=(100, 6))
+    low = np.minimum.accumulate(x, axis=1)
+    columns = {"id": ids, "time": time.ravel(), "x": x.ravel(), "low": low.ravel()}
+    data = sequences(columns)
+    (rule,) = find(data)
+    assert rule.sentence() == "low = smallest x so far"
+    assert rule.restore(rule.remove(data)).table().equals(data.table())
+    assert find(sequences(columns | {"low": np.roll(low.ravel(), 1)})) == []

@@ -6,6 +6,7 @@ import pytest
 from tests.data.constraints.conftest import times
 from tests.data.constraints.test_finding import unrelated
 from tsynth.data.constraints.chains import find_chains
+from tsynth.data.constraints.clock_parts import find_clock_parts
 from tsynth.data.constraints.elapsed import find_elapsed
 from tsynth.data.constraints.evidence import halve
 from tsynth.data.constraints.finding_formulas import find_formulas
@@ -14,12 +15,13 @@ from tsynth.data.constraints.formulas import Product
 from tsynth.data.constraints.joint_lookups import find_joint_lookups
 from tsynth.data.constraints.last_rows import find_last_rows
 from tsynth.data.constraints.ledgers import find_ledgers
+from tsynth.data.constraints.progress import find_progress
 from tsynth.data.constraints.screen import look, minor, says
 from tsynth.data.constraints.thresholds import find_thresholds
 
 FINDERS = (
     find_ledgers, find_elapsed, find_last_rows, find_chains, find_sums, find_formulas, find_thresholds,
-    find_joint_lookups,
+    find_joint_lookups, find_clock_parts, find_progress,
 )  # fmt: skip
 
 

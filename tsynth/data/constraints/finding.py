@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tsynth.data.constraints.base import Constraint, Constraints, fits
 from tsynth.data.constraints.calendar import find_calendar
 from tsynth.data.constraints.chains import find_chains
+from tsynth.data.constraints.clock_parts import find_clock_parts
 from tsynth.data.constraints.delays import find_delays
 from tsynth.data.constraints.elapsed import find_elapsed
 from tsynth.data.constraints.evidence import halve
@@ -20,6 +21,7 @@ from tsynth.data.constraints.last_rows import find_last_rows
 from tsynth.data.constraints.ledgers import find_ledgers
 from tsynth.data.constraints.null_rules import find_null_rules
 from tsynth.data.constraints.order import Absorbing, find_absorbing, find_monotone, find_unique
+from tsynth.data.constraints.progress import Progress, find_progress
 from tsynth.data.constraints.repeats import find_repeats
 from tsynth.data.constraints.rows import find_combinations, find_lookups
 from tsynth.data.constraints.thresholds import find_thresholds
@@ -63,6 +65,7 @@ def find(data: Sequences, seed: int = 0, threshold: float = 0.995) -> list[Const
     found += find_maxima(halves, taken)
     found += find_first_rows(halves, taken)
     found += find_last_rows(halves, taken)
+    found += find_clock_parts(halves, taken)
     found += find_elapsed(halves, taken)
     found += find_chains(halves, taken)
     found += find_sums(halves, taken)
@@ -70,9 +73,20 @@ def find(data: Sequences, seed: int = 0, threshold: float = 0.995) -> list[Const
     found += find_thresholds(halves, taken)
     found += find_lookups(halves, taken)
     found += find_joint_lookups(halves, taken)
-    states = find_absorbing(halves, taken)
+    states: list[Constraint] = list(find_progress(halves, taken))
+    ordered = {rule.columns[0] for rule in states}
+    # That the last of several states is never left goes without saying.
+    states += [
+        rule
+        for rule in find_absorbing(halves, taken)
+        if rule.columns[0] not in ordered or getattr(rule, "last", False)
+    ]
     # A state that is put right after the fact would break its combinations.
-    put_right = {rule.columns[0] for rule in states if isinstance(rule, Absorbing) and not rule.last}
+    put_right = {
+        rule.columns[0]
+        for rule in states
+        if isinstance(rule, Progress) or (isinstance(rule, Absorbing) and not rule.last)
+    }
     found += states
     found += find_inequalities(halves, taken)
     found += find_monotone(halves, taken)

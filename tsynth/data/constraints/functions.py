@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tsynth.data.sequences import Sequences
     from tsynth.data.streams import Streams
 
-__all__ = ["Advance", "FirstRow", "Linear", "RunningMaximum"]
+__all__ = ["Advance", "FirstRow", "Linear", "RunningMaximum", "RunningMinimum"]
 
 FREE = 1e-9
 """Relative tolerance of numbers that have no last decimal."""
@@ -319,6 +319,27 @@ class RunningMaximum(Constraint):
     def restore(self, data: Sequences, streams: Streams | None = None) -> Sequences:
         column = self.lost[0].column
         return put(data, self.lost, {column.name: back(self._so_far(data), column)})
+
+
+@register
+@dataclass(frozen=True, kw_only=True)
+class RunningMinimum(RunningMaximum):
+    """The smallest value that another column has had so far in the entity.
+
+    Parameters
+    ----------
+    columns : (str, str)
+        The minimum, and the column it is of.
+    """
+
+    form: ClassVar[str] = "running minimum"
+
+    def sentence(self) -> str:
+        return f"{self.columns[0]} = smallest {self.columns[1]} so far"
+
+    def _so_far(self, data: Sequences) -> NDArray[np.float64]:
+        highest: NDArray[np.float64] = running_maximum(data.offsets, -numbers(data, self.columns[1]))
+        return -highest
 
 
 @register

@@ -246,7 +246,7 @@ def _small(halves: Halves, taken: set[str]) -> list[Column]:
             or pc.count_distinct(halves.sample.column(column.name)).as_py() > FEW_VALUES
         ):
             continue
-        if pc.count_distinct(halves.sample.column(column.name), mode="all").as_py() >= 2:
+        if pc.count_distinct(plain(halves.sample.column(column.name)), mode="all").as_py() >= 2:
             out.append(column)
     return out
 
