@@ -1,4 +1,4 @@
-"""Products of compressed rows and a dense matrix, and their gradient; the first layer of a network costs what is not 0."""
+"""Products of compressed rows and a dense matrix, and their gradient: a first layer costs what is not 0."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tsynth.compiled.jit import compiled
 __all__ = ["product", "scatter"]
 
 
-@compiled
+@compiled(fastmath={"contract"})
 def product(at, index, value, rows, weight, out):
     """``out[b] += sum of value * weight[index]`` over the pairs of row ``rows[b]``.
 
@@ -24,14 +24,23 @@ def product(at, index, value, rows, weight, out):
     width = weight.shape[1]
     for b in range(len(rows)):
         into = out[b]
-        for k in range(at[rows[b]], at[rows[b] + 1]):
+        k = at[rows[b]]
+        stop = at[rows[b] + 1]
+        while k + 4 <= stop:  # four at a time: the sum is read and written once for them
+            v0, v1 = np.float32(value[k]), np.float32(value[k + 1])
+            v2, v3 = np.float32(value[k + 2]), np.float32(value[k + 3])
+            r0, r1, r2, r3 = weight[index[k]], weight[index[k + 1]], weight[index[k + 2]], weight[index[k + 3]]
+            for j in range(width):
+                into[j] += v0 * r0[j] + v1 * r1[j] + v2 * r2[j] + v3 * r3[j]
+            k += 4
+        for k in range(k, stop):
             v = np.float32(value[k])
             row = weight[index[k]]
             for j in range(width):
                 into[j] += v * row[j]
 
 
-@compiled
+@compiled(fastmath={"contract"})
 def scatter(at, index, value, rows, gradient, out):
     """The gradient of `product` by its weight: ``out[index] += value * gradient[b]``."""
     width = gradient.shape[1]

@@ -28,8 +28,35 @@ HEAD = 64
 MIXTURES = 6
 DROPOUT = 0.1
 RATE = 3e-3
+RING = 1 << 21
 LOOKS = 24
 """Times that the held-out entities are looked at."""
+
+
+class Drop(nn.Module):
+    """Dropout by masks cut from a ring of draws: its own draws, and cheaper than fresh ones.
+
+    Parameters
+    ----------
+    share : float
+        Share of the units that are set to 0 while learning.
+    draw : torch.Generator
+    """
+
+    def __init__(self, share: float, draw: torch.Generator) -> None:
+        super().__init__()
+        kept = torch.rand(RING, generator=draw) >= share
+        self.ring = kept.float() / (1.0 - share)
+        self.draw = draw
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        size = x.numel()
+        if size > RING // 2:
+            return x
+        begin = int(torch.randint(RING - size, (1,), generator=self.draw))
+        return x * self.ring[begin : begin + size].view_as(x)
 
 
 class Layers(nn.Module):
@@ -39,7 +66,7 @@ class Layers(nn.Module):
         super().__init__()
         self.one, self.two = SparseLinear(features, HIDDEN, draw), nn.Linear(HIDDEN, SECOND)
         self.three = nn.Linear(SECOND, outs)
-        self.drop = nn.Dropout(DROPOUT)
+        self.drop = Drop(DROPOUT, draw)
         for layer in (self.two, self.three):
             _begin(layer, draw)
 
@@ -66,7 +93,7 @@ class Fields(nn.Module):
         self.one, self.two = SparseLinear(features, HIDDEN, draw), nn.Linear(HIDDEN, HIDDEN)
         self.kind = nn.Parameter(torch.empty(codes, HIDDEN).normal_(0.0, 0.1, generator=draw))
         self.heads = nn.ModuleList()
-        self.drop = nn.Dropout(DROPOUT)
+        self.drop = Drop(DROPOUT, draw)
         _begin(self.two, draw)
         for width, out in zip(own, outs, strict=True):
             head = nn.ModuleList(
