@@ -26,9 +26,11 @@ __all__ = [
     "number_of",
     "own",
     "passing",
+    "placed",
     "remember",
     "score_of",
     "steady",
+    "unplaced",
 ]
 
 PER_CODE = 5
@@ -78,6 +80,9 @@ class Layout(NamedTuple):
         Size of the total.
     atoms, knots, knot_scores, grids : float64 array
         Numbers that the total's field stands for.
+    maps : float64 array, (codes, fields, K)
+        Scores at which the values of a field stand in rows of one code, at the places `map_scores`.
+    map_scores : float64 array, (K,)
     at : int64 array
         First index of each group of features.
     """
@@ -109,6 +114,8 @@ class Layout(NamedTuple):
     knots: np.ndarray
     knot_scores: np.ndarray
     grids: np.ndarray
+    maps: np.ndarray
+    map_scores: np.ndarray
     at: np.ndarray
 
 
@@ -187,6 +194,18 @@ def number_of(lay, choice, score):
     if grid > 0:
         x = np.rint(x / grid) * grid
     return x
+
+
+@compiled
+def placed(lay, code, f, score):
+    """The place of a score among those of a code."""
+    return np.interp(score, lay.maps[code, f], lay.map_scores)
+
+
+@compiled
+def unplaced(lay, code, f, place):
+    """The score at a place among those of a code."""
+    return np.interp(place, lay.map_scores, lay.maps[code, f])
 
 
 @compiled
@@ -454,8 +473,8 @@ def own(m, lay, t, code, f, choice, value, out):
         out[5] = 1.0
     if m.slot_known[j, f] > 0:
         out[6] = 1.0
-        out[7] = m.slot_score[j, f]
-        out[8] = m.slot_mean[j, f]
+        out[7] = placed(lay, code, f, m.slot_score[j, f])
+        out[8] = placed(lay, code, f, m.slot_mean[j, f])
         out[9] = math.exp(-(t - m.when[j]) / lay.scale[2])
         if m.slot_known[j, f] > 1:
             out[10] = 1.0
@@ -465,8 +484,8 @@ def own(m, lay, t, code, f, choice, value, out):
             mean = (s[AREA] + s[LEVEL] * (t - s[LEVEL_T]) - m.area[j]) / span
         else:
             mean = s[LEVEL]
-        out[11] = score_of(lay, mean * lay.ratio_mean[code])
-        out[12] = score_of(lay, s[LEVEL] * lay.ratio_level[code])
+        out[11] = placed(lay, code, f, score_of(lay, mean * lay.ratio_mean[code]))
+        out[12] = placed(lay, code, f, score_of(lay, s[LEVEL] * lay.ratio_level[code]))
         out[13] = min(span / lay.scale[3], 2.0)
     n = OWN
     for g in range(f):

@@ -18,7 +18,7 @@ from tsynth.compiled.random import normal, start, uniform
 __all__ = ["Limits", "Nets", "walk"]
 
 _forget, _remember, _own, _number = memory.forget, memory.remember, memory.own, memory.number_of
-_steady, _passing, _day = memory.steady, memory.passing, memory._day
+_steady, _passing, _day, _unplaced = memory.steady, memory.passing, memory._day, memory.unplaced
 N, LAST, TICK, LEVEL = memory.N, memory.LAST, memory.TICK, memory.LEVEL
 REACH = 4.0
 TRIES = 8
@@ -79,7 +79,8 @@ class Limits(NamedTuple):
         Code before (the last row stands for a new tick) and code that may follow it on one tick.
     opens, follows : bool array, (codes,)
         Whether a code may come first, and later.
-    allowed : bool array, (fields, codes, choices)
+    prior : float32 array, (fields, codes, options)
+        Logarithm of how often each code takes each choice, and copies where it can; -1e9 for what may not be.
     floor : float
         The running total must not be taken below it.
     """
@@ -99,7 +100,7 @@ class Limits(NamedTuple):
     pair: np.ndarray
     opens: np.ndarray
     follows: np.ndarray
-    allowed: np.ndarray
+    prior: np.ndarray
     floor: float
 
 
@@ -269,9 +270,9 @@ def _outs(f, code, t, m, lay, lim, nets, h, x, hidden, out, choice, value):
     if lay.counts[f + 1] > lay.counts[f] and m.scalar[N] > 0:
         for c in range(size):
             out[c] += out[at + 2] * np.float32(m.tally[lay.counts[f] + c] / m.scalar[N])
-    for c in range(size):
-        if not lim.allowed[f, code, c]:
-            out[c] = np.float32(-1e9)
+    options = size + (2 if first >= 0 else 0)
+    for c in range(options):
+        out[c] += lim.prior[f, code, c]
     if first >= 0:
         here = held_here >= first
         if not here:
@@ -284,9 +285,9 @@ def _outs(f, code, t, m, lay, lim, nets, h, x, hidden, out, choice, value):
 def _draw(f, code, m, lay, lim, nets, out, weight, choice, value, rng, filled):
     """Draw field `f` by its outputs; where `filled`, null comes only if nothing else may."""
     size, first = lay.choices[f], lay.first[f]
-    options = size + (2 if first >= 0 else 0)
     slot = lay.slot[code]
     held, held_here = m.choice[f], m.slot_choice[slot, f]
+    options = size + (2 if first >= 0 else 0)
     _exponentials(out, weight[:options])
     if filled:
         rest = 0.0
@@ -310,7 +311,7 @@ def _draw(f, code, m, lay, lim, nets, out, weight, choice, value, rng, filled):
                 k = _pick(weight[options : options + mixtures], rng)
                 mean = out[low + mixtures + k]
                 spread = math.exp(min(max(out[low + 2 * mixtures + k], -4.6), 1.5))
-                value[f] = min(max(mean + spread * normal(rng), -REACH), REACH)
+                value[f] = _unplaced(lay, code, f, mean + spread * normal(rng))
         if sign >= 0 or m.scalar[LEVEL] + sign * _number(lay, choice[f], value[f]) >= min(
             lim.floor, m.scalar[LEVEL]
         ):

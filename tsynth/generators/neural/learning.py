@@ -397,12 +397,13 @@ def _field_task(
                 head[1].bias[-MIXTURES:] = -0.5  # type: ignore[index]
     event_of_row = np.empty(len(code), np.int64)
     event_of_row[row[row >= 0]] = np.flatnonzero(row >= 0)
-    allowed = torch.from_numpy(made["allowed"])
+    prior = torch.from_numpy(made["prior"])
     many = len(choices)
 
     def loss(net: nn.Module, rows: NDArray[np.int64]) -> Tensor:
         assert isinstance(net, Fields)
-        trunk = net(events, event_of_row[rows], torch.from_numpy(code[rows]))
+        kind = torch.from_numpy(code[rows])
+        trunk = net(events, event_of_row[rows], kind)
         total = torch.zeros(())
         for f in range(many):
             u = torch.from_numpy(own[rows, widths[f] : widths[f + 1]])
@@ -421,11 +422,10 @@ def _field_task(
             if b > a:
                 seen = torch.from_numpy(tally[rows, a:b]) * out[:, options + 2 : options + 3]
                 logits = torch.cat([logits[:, :size] + seen, logits[:, size:]], 1)
-            ok = allowed[f][torch.from_numpy(code[rows])][:, :size]
+            logits = logits + prior[f][kind][:, :options]
             if start >= 0:
-                more = torch.stack([same >= start, torch.from_numpy(twin[rows, f])], 1)
-                ok = torch.cat([ok, more], 1)
-            logits = logits.masked_fill(~ok, -1e9)
+                may = torch.stack([same >= start, torch.from_numpy(twin[rows, f])], 1)
+                logits = torch.cat([logits[:, :size], logits[:, size:].masked_fill(~may, -1e9)], 1)
             target = torch.from_numpy(aim[rows, f].astype(np.int64))
             total = total + nn.functional.cross_entropy(logits, target)
             if start >= 0:

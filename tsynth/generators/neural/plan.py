@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from tsynth.compiled import memory
 from tsynth.compiled.memory import OWN, PER_CODE, PER_MOMENT, Layout
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from tsynth.data.encoding import Encoder, Field, Rows
 
-__all__ = ["Table", "fixed_features", "layout", "limits", "plan", "table"]
+__all__ = ["Table", "fixed_features", "layout", "limits", "placed", "plan", "table"]
 
 SLOTS = 40
 """Codes with a memory of their own."""
@@ -31,6 +32,11 @@ CLASSES = 44
 """Classes of gaps, about."""
 CERTAIN = 9.0
 """What was expected so many times and never came is taken to be impossible (by chance: exp(-9))."""
+PRIOR = 4.0
+"""Rows that the usual share of a choice counts for beside those of a code."""
+MAP_KNOTS, MAP_REACH = 41, 3.2
+FEWEST = 25
+"""New values from which on a code has a scale of its own."""
 CHAINED, RECURRING, STEADY = 30, 0.1, 0.5
 """Recurring rows get codes of their own from so many rows and this share of their code on; equal amounts in a chain."""
 MOST_CODES = 120
@@ -212,6 +218,7 @@ def plan(
     made["statics"] = [
         {"name": n, "choices": f.choices, "first": f.continuous} for n, f in view.statics.items()
     ]
+    made |= _values(rows, made)
     made["at"], made["features"] = _places(made)
     made["widths"] = _widths(made)
     return made
@@ -377,21 +384,72 @@ def _limits(rows: Table, made: dict[str, Any]) -> dict[str, Any]:
     else:
         out["days"], out["day_zero"] = np.zeros((1, 4), np.int64), 0
     out |= {"day_of_month": dom, "to_month_end": ends, "weekday": weekday}
-    width = max([f.choices for f in rows.fields], default=1)
-    allowed = np.ones((len(rows.fields), codes, width), np.bool_)
-    for j, field in enumerate(rows.fields):
-        size = field.choices
-        total = np.bincount(field.choice, minlength=size)
-        if codes * size <= 200_000:
-            seen = np.zeros((codes, size))
-            np.add.at(seen, (code, field.choice), 1.0)
-            usual = total / max(total.sum(), 1)
-            allowed[j, :, :size] = (seen > 0) | (count[:, None] * usual < CERTAIN)
-        allowed[j, :, :size] &= total > 0
-        allowed[j, :, size:] = False
-        if not np.any(total):
-            allowed[j, :, 0] = True
-    out["allowed"] = allowed
+    return out
+
+
+def _values(rows: Table, made: dict[str, Any]) -> dict[str, Any]:
+    """Of each code and field: logarithms of how often each choice is taken, and the scores of its new values."""
+    view, code, codes = rows.view, rows.code, made["codes"]
+    owner = np.repeat(np.arange(view.n_entities), np.diff(view.offsets))
+    count = np.bincount(code, minlength=codes).astype(np.float64)
+    fields = rows.fields
+    width = max([f.choices + 2 for f in fields], default=1)
+    prior = np.full((len(fields), codes, width), -1e9, np.float32)
+    scores = np.linspace(-MAP_REACH, MAP_REACH, MAP_KNOTS)
+    # a score beyond a code's own ends keeps to them
+    maps = np.tile(scores * REACH / MAP_REACH, (codes, len(fields), 1))
+    _, inside = gaps_of(view.offsets, view.time)
+    order = np.lexsort((np.arange(len(owner)), code, owner))
+    same = (owner[order][1:] == owner[order][:-1]) & (code[order][1:] == code[order][:-1])
+    for j, field in enumerate(fields):
+        size, first = field.choices, field.continuous
+        aim = field.choice.astype(np.int64).copy()
+        if first >= 0:
+            value = rows.value[:, j]
+            last = inside.copy()
+            last[1:] &= (field.choice[1:] == field.choice[:-1]) & (value[1:] == value[:-1])
+            mine = np.zeros(len(owner), np.bool_)
+            now, before = order[1:][same], order[:-1][same]
+            mine[now] = (field.choice[now] == field.choice[before]) & (value[now] == value[before])
+            aim = np.where((aim >= first) & mine, size, np.where((aim >= first) & last, size + 1, aim))
+        options = size + (2 if first >= 0 else 0)
+        seen = np.zeros((codes, options))
+        np.add.at(seen, (code, aim), 1.0)
+        usual = seen.sum(axis=0) / max(seen.sum(), 1.0)
+        share = (seen + PRIOR * usual) / (count[:, None] + PRIOR)
+        never = (seen[:, :size] == 0) & (count[:, None] * usual[:size] >= CERTAIN)
+        share[:, :size][never] = 0.0
+        with np.errstate(divide="ignore"):
+            prior[j, :, :options] = np.where(share > 0, np.log(share), -1e9)
+        if first >= 0:
+            prior[j, :, size:options] = np.maximum(prior[j, :, size:options], np.log(1e-4))
+            for c in range(codes):
+                fresh = rows.value[(code == c) & (aim >= first) & (aim < size), j]
+                if len(fresh) < FEWEST:
+                    fresh = rows.value[(code == c) & (field.choice >= first), j]
+                if len(fresh) >= FEWEST:
+                    maps[c, j] = _map(np.sort(fresh), scores)
+    return {"prior": prior, "maps": maps, "map_scores": scores}
+
+
+def _map(value: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Quantiles of sorted values at normal scores; the ends are means over the few most extreme."""
+    edge = min(3, len(value) // 10)
+    if edge > 1:
+        value = value.copy()
+        value[:edge], value[-edge:] = value[:edge].mean(), value[-edge:].mean()
+    at = np.interp(ndtr(scores), (np.arange(len(value)) + 0.5) / len(value), value)
+    return np.maximum.accumulate(at) + np.arange(len(at)) * 1e-9
+
+
+def placed(made: dict[str, Any], rows: Table) -> NDArray[np.float64]:
+    """Place of every value among those of its code."""
+    out = rows.value.copy()
+    for c in range(made["codes"]):
+        here = np.flatnonzero(rows.code == c)
+        for j in range(out.shape[1]):
+            if made["field_first"][j] >= 0:
+                out[here, j] = np.interp(out[here, j], made["maps"][c, j], made["map_scores"])
     return out
 
 
@@ -485,7 +543,7 @@ def layout(made: dict[str, Any]) -> Layout:
         made["kept"], made["tallies"], made["scale"], made["knots_gap"], made["knots_age"], made["knots_time"],
         made["knots_count"], made["knots_level"], day, int(made["day_zero"]), made["days"], parts,
         int(made["total"]), made["sign"], made["ratio_mean"], made["ratio_level"], float(made["typical"]),
-        made["atoms"], made["knots"], made["knot_scores"], made["grids"], made["at"],
+        made["atoms"], made["knots"], made["knot_scores"], made["grids"], made["maps"], made["map_scores"], made["at"],
     )  # fmt: skip
 
 
@@ -494,6 +552,6 @@ def limits(made: dict[str, Any]) -> Limits:
     return Limits(
         float(made["tick"]), made["edges"], made["inner"], float(made["step"]), made["hour_weight"],
         int(made["most"]), made["most_tick"], made["most_month"], made["most_ever"], made["day_of_month"],
-        made["to_month_end"], made["weekday"], made["pair"], made["opens"], made["follows"], made["allowed"],
+        made["to_month_end"], made["weekday"], made["pair"], made["opens"], made["follows"], made["prior"],
         float(made["floor"]),
     )  # fmt: skip
