@@ -11,6 +11,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _LAZY = {
+    "Autoregressive": "tsynth.generators.neural.autoregressive",
     "BlockBootstrap": "tsynth.generators.statistical.block_bootstrap",
     "Column": "tsynth.data.schema",
     "MarkovRenewal": "tsynth.generators.point_process.markov_renewal",
@@ -30,6 +31,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "Autoregressive",
     "BlockBootstrap",
     "Column",
     "MarkovRenewal",

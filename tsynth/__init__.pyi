@@ -9,6 +9,7 @@ from tsynth.data.sequences import Sequences as Sequences
 from tsynth.generators.artifacts import load as load
 from tsynth.generators.creation import create as create
 from tsynth.generators.creation import list_generators as list_generators
+from tsynth.generators.neural.autoregressive import Autoregressive as Autoregressive
 from tsynth.generators.point_process.markov_renewal import MarkovRenewal as MarkovRenewal
 from tsynth.generators.recommend import recommend as recommend
 from tsynth.generators.statistical.block_bootstrap import BlockBootstrap as BlockBootstrap
@@ -19,6 +20,7 @@ from tsynth.scores.report import Report as Report
 
 __version__: str
 __all__ = [
+    "Autoregressive",
     "BlockBootstrap",
     "Column",
     "MarkovRenewal",
