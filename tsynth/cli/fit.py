@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from tsynth.cli.options import (
+    Delta,
     Drop,
     Entities,
     Entity,
+    Epsilon,
     Generator,
     Minutes,
     NullEntity,
@@ -37,6 +39,8 @@ def fit(
     generator: Generator = None,
     minutes: Minutes = None,
     steps: Steps = None,
+    epsilon: Epsilon = None,
+    delta: Delta = None,
     seed: Seed = 0,
     null_entity: NullEntity = "error",
     order: Order = "content",
@@ -50,12 +54,14 @@ def fit(
     """
     from tsynth.cli.terminal import progress, say, size
     from tsynth.errors import UsageError
-    from tsynth.jobs.job import ConstraintsPart, GeneratorPart, SchemaPart, SourcePart
+    from tsynth.jobs.job import ConstraintsPart, GeneratorPart, PrivacyPart, SchemaPart, SourcePart
     from tsynth.jobs.stages import fit as learn
     from tsynth.jobs.stages import unnamed
 
     if minutes is not None and steps is not None:
         raise UsageError("--minutes and --steps contradict each other", fix="give one of them")
+    if delta is not None and epsilon is None:
+        raise UsageError("--delta says nothing without --epsilon", fix="give both")
     if entity is None and not time and with_schema is None:
         say(unnamed(files))
     source = SourcePart.model_validate(
@@ -76,6 +82,7 @@ def fit(
             ConstraintsPart(drop=drop_constraint or []),
             GeneratorPart(name=generator, minutes=minutes, steps=steps),
             out,
+            privacy=None if epsilon is None else PrivacyPart.of(epsilon, delta),
             seed=seed,
             progress=shown,
         )

@@ -8,9 +8,11 @@ from typing import Annotated, Literal
 import typer
 
 __all__ = [
+    "Delta",
     "Drop",
     "Entities",
     "Entity",
+    "Epsilon",
     "Gate",
     "Generator",
     "Groups",
@@ -71,6 +73,19 @@ Minutes = Annotated[
 ]
 Steps = Annotated[
     int | None, typer.Option("--steps", min=1, help="Exact number of steps; repeats an earlier fit.")
+]
+Epsilon = Annotated[
+    float | None,
+    typer.Option(
+        "--epsilon",
+        help="Learn with differential privacy of whole entities: 1 is strong, 10 says little.",
+    ),
+]
+Delta = Annotated[
+    float | None,
+    typer.Option(
+        "--delta", help="Chance that --epsilon fails (1 / (10 n) of n entities, and then n is told)."
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same rows.")]
 Drop = Annotated[

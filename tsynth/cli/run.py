@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tsynth.cli.options import (
+    Delta,
     Drop,
     Entities,
     Entity,
+    Epsilon,
     Generator,
     Json,
     Minutes,
@@ -50,6 +52,8 @@ def run(
     generator: Generator = None,
     minutes: Minutes = None,
     steps: Steps = None,
+    epsilon: Epsilon = None,
+    delta: Delta = None,
     null_entity: NullEntity = "error",
     order: Order = "content",
     role: Role = None,
@@ -96,6 +100,7 @@ def run(
         "schema": {"file": with_schema},
         "constraints": {"drop": drop_constraint or None},
         "generator": {"name": generator, "minutes": minutes, "steps": steps},
+        "privacy": {"epsilon": epsilon, "delta": delta},
         "sample": {"n": n, "parts": parts, "workers": workers, "conditions": conditions},
         "release": {"out": out, "force": force or None},
     }
@@ -178,6 +183,7 @@ def _near(path: Path) -> Path:
 def finish(release: Release) -> None:
     """The end of a run: the three answers, three findings, and where the report is."""
     from tsynth.cli.terminal import heading, say, size
+    from tsynth.jobs.output import CARD
 
     manifest = release.manifest
     heading(f"\n{size(manifest['rows'], manifest['entities'], 'synthetic row')}")
@@ -193,5 +199,12 @@ def finish(release: Release) -> None:
         heading(f"What {manifest['generator']['name']} cannot keep")
         for limit in limits:
             say(f"  - {limit}")
+    private = manifest.get("privacy")
+    if private:
+        heading("Differential privacy")
+        say(f"  epsilon {private['spent']:.4g} of {private['epsilon']:g} spent, delta {private['delta']:.3g}")
+        say(f"  taken from the data without budget, see {CARD}:")
+        for leak in private["leaks"]:
+            say(f"  - {leak}")
     say(f"content hash {release.content_hash[:16]}...")
     heading(f"Read the report: {_near(release.page)}")

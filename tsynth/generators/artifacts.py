@@ -86,7 +86,7 @@ def _contents(generator: Generator) -> dict[str, bytes]:
     manifest = {
         "format": FORMAT,
         "generator": generator.name,
-        "parameters": generator.get_params(),
+        "parameters": generator.plain_params(),
         "libraries": {name: version(name) for name in _LIBRARIES},
         "files": {n: {"bytes": len(b), "sha256": hashlib.sha256(b).hexdigest()} for n, b in files.items()},
     }

@@ -30,7 +30,7 @@ from tsynth.data import constraints as rules
 from tsynth.data.constraints import Constraints
 from tsynth.data.disclosure import ALONE
 from tsynth.data.encoding import Encoder
-from tsynth.data.encoding.noised import ENCODINGS, learn_noised, take_rules, take_schema, undisclosed
+from tsynth.data.encoding.noised import learn_noised, take_rules, take_schema, undisclosed
 from tsynth.data.privacy import Histogram, Ledger, Privacy
 from tsynth.data.schema import Schema
 from tsynth.data.sequences import Sequences, concat
@@ -196,7 +196,7 @@ class Generator(Parameters):
         self._origin = data.origin
         self.encoder_ = Encoder(self.bare_schema_)
         self.statics_ = {}
-        noised = learn_noised(self.encoder_, bare, ledger, ENCODINGS * ledger.rho)
+        noised = learn_noised(self.encoder_, bare, ledger)
         self.n_entities_, self.n_rows_ = noised.sizes()
         self._learn_noised(
             self._view(bare), noised, ledger, Streams(seed, f"fit:{self.name}", range(bare.n_entities))

@@ -30,6 +30,10 @@ class Parameters:
         """Parameters of the constructor, by name."""
         return {name: getattr(self, name) for name in self._parameter_names()}
 
+    def plain_params(self) -> dict[str, Any]:
+        """`get_params` as plain values, for files: what is no plain value says itself by its `to_dict`."""
+        return {k: v.to_dict() if hasattr(v, "to_dict") else v for k, v in self.get_params().items()}
+
     def set_params(self, **parameters: Any) -> Self:
         """Change parameters of the constructor; a fit made before stays as it is."""
         known = self._parameter_names()

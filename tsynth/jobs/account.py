@@ -33,6 +33,10 @@ UNSUITABLE = (
     "Proof that something rare does or does not happen: what the source holds seldom, a model knows badly.",
 )
 
+TOLD = (
+    "what report, card and manifest tell beside the rows (sizes, span, notes, shares of rules, scores, pictures): it"
+    " compares with real rows, without noise"
+)
 
 _FLAGS = {
     "source": {"path", "entity", "time", "entities", "null_entity", "order", "roles"},
@@ -40,6 +44,7 @@ _FLAGS = {
     "generator": {"name", "minutes", "steps"},
     "sample": {"n", "parts", "workers", "conditions"},
     "constraints": {"drop"},
+    "privacy": {"epsilon", "delta"},
     "release": {"out", "title", "model"},
 }
 """What of a job file flags can say."""
@@ -121,12 +126,19 @@ def command(job: Job, generator: Generator | None = None) -> str:
         ("n", sample.get("n")),
         *((key, sample.get(key)) for key in ("parts", "workers", "conditions")),
     ]
+    flags += [(key, shown.get("privacy", {}).get(key)) for key in ("epsilon", "delta")]
     flags += [("drop-constraint", word) for word in shown.get("constraints", {}).get("drop", ())]
     flags += [("out", shown["release"]["out"])]
     for name, value in flags:
         if value is not None:
             words += [f"-{name}" if len(name) == 1 else f"--{name}", str(value)]
     return shlex.join(words)
+
+
+def _privacy(generator: Generator) -> dict[str, Any]:
+    """The account of differential privacy, with what the release itself tells; empty where there is none."""
+    account: dict[str, Any] | None = getattr(generator, "privacy_", None)
+    return {} if account is None else {**account, "leaks": [*account["leaks"], TOLD]}
 
 
 def constraint_rows(rules: Iterable[Constraint], synthetic: Sequences | None = None) -> list[dict[str, Any]]:
@@ -157,7 +169,7 @@ def context(facts: Facts) -> Context:
         source=facts.source,
         generator={
             "name": generator.name,
-            "parameters": generator.get_params(),
+            "parameters": generator.plain_params(),
             "cannot_keep": list(generator.cannot_keep),
             "summary": (inspect.getdoc(type(generator)) or "").partition("\n")[0],
             "fit_seconds": facts.watch.seconds.get("fit"),
@@ -185,6 +197,7 @@ def context(facts: Facts) -> Context:
         synthetic=facts.synthetic,
         made=facts.made,
         unsuitable=UNSUITABLE,
+        privacy=_privacy(generator),
         job=job.shown(),
     )
 
@@ -207,7 +220,7 @@ def manifest(
         "split": dict(page.splits),
         "generator": {
             "name": generator.name,
-            "parameters": generator.get_params(),
+            "parameters": generator.plain_params(),
             "model_hash": model_hash(generator),
             "minutes": facts.choice.minutes,
             "steps": _steps(generator),
@@ -215,6 +228,7 @@ def manifest(
             "advice": facts.choice.advice,
             "cannot_keep": list(generator.cannot_keep),
         },
+        **({"privacy": page.privacy} if page.privacy else {}),
         "constraints": list(page.constraints),
         "answers": [asdict(answer) for answer in report.answers],
         "times_floor": report.times_floor,

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tsynth import registry
+from tsynth.errors import UsageError
 from tsynth.generators.creation import create
 from tsynth.generators.recommend import MINUTES, learns_by_steps, recommend
 
 if TYPE_CHECKING:
     from tsynth.data.sequences import Sequences
     from tsynth.generators.base import Generator
-    from tsynth.jobs.job import GeneratorPart
+    from tsynth.jobs.job import GeneratorPart, PrivacyPart
     from tsynth.jobs.progress import Progress
 
 __all__ = ["Choice", "choose"]
@@ -56,21 +58,36 @@ class Choice:
             progress.say(self.advice)
 
 
-def choose(wanted: GeneratorPart, train: Sequences) -> Choice:
+def can_be_private(name: str) -> bool:
+    """Whether a generator of this name has the parameter `private`."""
+    return "private" in registry.find("generators", name)._parameter_names()
+
+
+def choose(wanted: GeneratorPart, train: Sequences, privacy: PrivacyPart | None = None) -> Choice:
     """The generator that is named, else the first that is recommended for the time there is.
+
+    Where `privacy` is asked for, only those that can learn with it are recommended.
 
     Raises
     ------
     UsageError
-        There is no such generator, or it has no such parameter.
+        There is no such generator, it has no such parameter, or it cannot learn with differential privacy.
     """
     if wanted.named is not None:
         generator = create(wanted.named, **wanted.parameters)
         reason, advice = "the job names it", ""
     else:
-        first = recommend(train, wanted.minutes or MINUTES)[0]
+        found = recommend(train, wanted.minutes or MINUTES)
+        first = found[0] if privacy is None else next((r for r in found if can_be_private(r.name)), found[-1])
         generator = create(first.name, **first.parameters)
-        reason, advice = first.reason, first.advice
+        reason, advice = first.reason, first.advice if privacy is None else ""
+    if privacy is not None:
+        if not can_be_private(generator.name):
+            raise UsageError(
+                f"{generator.name} cannot learn with differential privacy",
+                fix="leave the generator's name out, or name markov_renewal",
+            )
+        generator.set_params(private=privacy.asked())
     minutes = wanted.minutes
     if minutes is None and wanted.steps is None and learns_by_steps(generator.name):
         minutes = MINUTES

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from tsynth.data.privacy import Privacy
 from tsynth.data.schema import Kind, Role, TimeUnit
 from tsynth.errors import UsageError
 from tsynth.jobs.mistakes import mistakes
@@ -19,6 +20,7 @@ __all__ = [
     "ConstraintsPart",
     "GeneratorPart",
     "Job",
+    "PrivacyPart",
     "ReleasePart",
     "SamplePart",
     "SchemaPart",
@@ -181,6 +183,45 @@ class ScorePart(_Part):
     )
 
 
+class PrivacyPart(_Part):
+    """Learn with differential privacy of whole entities."""
+
+    epsilon: float = Field(
+        gt=0, description="How much may be told of one entity: 1 is strong, 10 says little."
+    )
+    delta: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Chance that the bound fails; 1 / (10 n) of n entities, unless told.",
+    )
+    rows: int | None = Field(
+        default=None,
+        ge=1,
+        description="Contribution bound: rows that an entity counts as; learned, unless told.",
+    )
+    public: Names = Field(
+        default_factory=list,
+        description='Columns whose bounds and levels come from elsewhere than these rows; "*" for all, rules too.',
+    )
+
+    @classmethod
+    def of(cls, epsilon: float, delta: float | None) -> Self:
+        """From what a command says.
+
+        Raises
+        ------
+        UsageError
+            A number is out of its range.
+        """
+        Privacy(epsilon, delta)
+        return cls(epsilon=epsilon, delta=delta)
+
+    def asked(self) -> Privacy:
+        """As generators take it."""
+        return Privacy(self.epsilon, self.delta, rows=self.rows, public=tuple(self.public))
+
+
 class ReleasePart(_Part):
     """The folder that is handed out."""
 
@@ -201,7 +242,7 @@ class Job(_Part):
     ----------
     seed : int
         Seed of everything: split, fit, sample, scores.
-    source, schema, constraints, generator, sample, split, score, release
+    source, schema, constraints, generator, privacy, sample, split, score, release
         The tables of the file, each a model of its own.
     """
 
@@ -212,6 +253,7 @@ class Job(_Part):
     schema_: SchemaPart = Field(default=SchemaPart(), alias="schema")
     constraints: ConstraintsPart = ConstraintsPart()
     generator: GeneratorPart = GeneratorPart()
+    privacy: PrivacyPart | None = None
     sample: SamplePart = SamplePart()
     split: SplitPart = SplitPart()
     score: ScorePart = ScorePart()

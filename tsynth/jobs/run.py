@@ -201,13 +201,13 @@ class _Run:
         return rules
 
     def fit(self, train: Sequences) -> tuple[Generator, Choice]:
-        choice = choose(self.job.generator, train)
+        choice = choose(self.job.generator, train, self.job.privacy)
         generator = choice.generator
         key = key_of(
             {
                 "rows": train.content_hash(),
                 "schema": train.schema.to_dict(),
-                "generator": [generator.name, generator.get_params()],
+                "generator": [generator.name, generator.plain_params()],
                 "budget": [choice.minutes, choice.steps],
                 "seed": self.job.seed,
                 "versions": versions(),

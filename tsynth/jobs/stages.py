@@ -18,7 +18,7 @@ from tsynth.generators.artifacts import load
 from tsynth.generators.recommend import Recommendation, recommend
 from tsynth.jobs import estimates, parts
 from tsynth.jobs.choosing import choose
-from tsynth.jobs.job import ConstraintsPart, GeneratorPart, SchemaPart, SourcePart
+from tsynth.jobs.job import ConstraintsPart, GeneratorPart, PrivacyPart, SchemaPart, SourcePart
 from tsynth.jobs.output import writable
 from tsynth.jobs.progress import Progress, Silent
 from tsynth.jobs.source import choose_constraints, read_source
@@ -126,6 +126,7 @@ def fit(
     wanted: GeneratorPart,
     out: Path,
     *,
+    privacy: PrivacyPart | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> tuple[Generator, str]:
@@ -141,7 +142,7 @@ def fit(
     for rule in rules:
         progress.say(f"rule: {rule.sentence()}")
     data = data.with_schema(data.schema.replace(constraints=tuple(rule.to_dict() for rule in rules)))
-    choice = choose(wanted, data)
+    choice = choose(wanted, data, privacy)
     choice.said(progress)
     generator = choice.generator
     progress.stage("fitting", estimate=estimates.fit(data.n_rows, len(data.schema), choice.spends))

@@ -48,6 +48,8 @@ class Context:
         Rows and entities of the whole release, where `synthetic` is the part of it that was scored.
     unsuitable : sequence of str
         Uses that the release is not fit for, a sentence each.
+    privacy : mapping
+        The account of a `tsynth.data.privacy.Ledger`; empty where nothing was learned with differential privacy.
     job : mapping
         The job as run; shown as it is, so paths in it must be free of private parts.
     """
@@ -63,4 +65,5 @@ class Context:
     synthetic: Sequences | None = None
     made: tuple[int, int] | None = None
     unsuitable: Sequence[str] = ()
+    privacy: Mapping[str, Any] = field(default_factory=dict)
     job: Mapping[str, Any] = field(default_factory=dict)

@@ -49,6 +49,7 @@ def made(context: Context) -> dict[str, Any]:
             )
             for note in context.notes
         ],
+        "privacy": _privacy(context.privacy),
         "unsuitable": [clean(u) for u in context.unsuitable],
         "files": [clean(f) for f in context.source.get("files") or ()],
         "versions": [(clean(k), clean(v)) for k, v in (run.get("versions") or {}).items()],
@@ -87,6 +88,31 @@ def _sentence(text: Any) -> str:
     text = clean(text).strip()
     text = text[:1].upper() + text[1:]
     return text + "." if text and text[-1] not in ".!?" else text
+
+
+def _privacy(account: Mapping[str, Any]) -> dict[str, Any]:
+    """The account of differential privacy, in sentences; empty where there is none."""
+    if not account:
+        return {}
+    spendings = account.get("spendings") or ()
+    counters = dict.fromkeys(
+        [account.get("accountant"), *(s["accountant"] for s in spendings if "accountant" in s)]
+    )
+    unit = clean(account.get("unit"))
+    what = f"The {unit} is the unit: two sources are told apart that differ in one {unit} with all its rows."
+    bound = f"Contribution bound: {count(account.get('rows'))} rows ({clean(account.get('rows_from'))})."
+    clipped = [f"gradients clipped to {s['clip']:g}" for s in spendings if "clip" in s]
+    return {
+        "headline": f"The model was learned with ({account['epsilon']:g}, {account['delta']:.3g})-differential privacy;"
+        f" {account['spent']:.4g} of epsilon was spent, in {len(spendings)} parts. What is named as taken without budget is not covered.",
+        "lines": [
+            f"{what} {bound}",
+            f"Counted by {', '.join(clean(c) for c in counters)}. {_sentence(account.get('mechanism'))}",
+            *(f"{_sentence(text)}" for text in clipped),
+        ],
+        "leaks": [clean(leak) for leak in account.get("leaks") or ()],
+        "not_learned": [clean(text) for text in account.get("not_learned") or ()],
+    }
 
 
 def _time(context: Context) -> str:

@@ -27,13 +27,15 @@ if TYPE_CHECKING:
     from tsynth.data.schema import Column, Schema
     from tsynth.data.sequences import Sequences
 
-__all__ = ["ENCODINGS", "learn_noised", "take_rules", "take_schema", "undisclosed"]
+__all__ = ["ENCODINGS", "faint", "learn_noised", "take_rules", "take_schema", "undisclosed"]
 
-ENCODINGS = 0.3
-"""Part of the budget that goes to the encodings."""
+ENCODINGS = (0.3, 0.65)
+"""Part of the budget that goes to the encodings, and where the budget is faint."""
+FAINT = 30.0
+"""Entities over the deviation of a statistic, were there one a column, below which little but margins is learned."""
 
-LENGTHS = 0.08
-"""Part of the encodings' share that goes to the lengths, which all bounds of contributions hang on."""
+LENGTHS = 0.04
+"""Part of the budget that goes to the lengths, which all bounds of contributions hang on."""
 SPIKE = 0.02
 """Least share of the rows that makes a number on a short lattice, or zero, a choice."""
 PARTIES = (0.2, 10_000)
@@ -69,7 +71,12 @@ def _without_bounds(column: Column) -> Column:
     return replace(column, bounds=None, reason="") if column.numeric else replace(column, reason="")
 
 
-def learn_noised(encoder: Encoder, data: Sequences, ledger: Ledger, rho: float) -> Histogram:
+def faint(ledger: Ledger, lengths: Histogram, columns: int) -> bool:
+    """Whether the budget is so small, for so few entities and so many columns, that little but margins can be told."""
+    return bool(lengths.sizes()[0] * math.sqrt(2.0 * ledger.rho / max(columns, 1)) < FAINT)
+
+
+def learn_noised(encoder: Encoder, data: Sequences, ledger: Ledger) -> Histogram:
     """Fit `encoder` with noised histograms in place of sketches; returns the lengths of entities.
 
     Parameters
@@ -79,23 +86,21 @@ def learn_noised(encoder: Encoder, data: Sequences, ledger: Ledger, rho: float) 
     data : Sequences
     ledger : Ledger
         Its contribution bound is set here.
-    rho : float
-        What all of it may spend.
 
     Notes
     -----
     Kept are levels whose noised count sticks out, 0 and the points of a short lattice as spikes, and quantiles. Other
     spikes (price lists), round grids and the law of how parties are shared are not learned.
     """
-    lengths = noised_lengths(ledger, data.lengths, LENGTHS * rho)
+    lengths = noised_lengths(ledger, data.lengths, LENGTHS * ledger.rho)
+    rho = ENCODINGS[faint(ledger, lengths, len(encoder.schema))] * ledger.rho
     numeric = [e for e in encoder.encodings.values() if isinstance(e, Continuous)]
     discrete = [e for e in encoder.encodings.values() if isinstance(e, Category)]
     timed = data.schema.time is not None
     cost = {"numeric": 3.0, "discrete": 1.0, "time": 3.0}
-    parts = (
-        cost["numeric"] * len(numeric) + cost["discrete"] * len(discrete) + cost["time"] * (5 if timed else 0)
-    )
-    unit = (1 - LENGTHS) * rho / max(parts, 1.0)
+    parts = cost["numeric"] * len(numeric) + cost["discrete"] * len(discrete)
+    parts += cost["time"] * _times(data) if timed else 0.0
+    unit = rho / max(parts, 1.0)
     _leave_out(encoder, data, ledger)
     for encoding in discrete:
         _category(encoding, data, ledger, cost["discrete"] * unit)
@@ -103,6 +108,12 @@ def learn_noised(encoder: Encoder, data: Sequences, ledger: Ledger, rho: float) 
         _number(number, data, ledger, cost["numeric"] * unit)
     _timing(encoder, data, ledger, cost["time"] * unit, lengths)
     return lengths
+
+
+def _times(data: Sequences) -> int:
+    """Histograms of times: of first and last rows, of gaps, of both ends of windows."""
+    has = data.lengths > 0
+    return 5 if np.any(data.end[has] > data.time[data.offsets[1:][has] - 1]) else 3
 
 
 def _clip(column: Column, ledger: Ledger) -> float:

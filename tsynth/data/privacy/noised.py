@@ -180,9 +180,13 @@ def noised_lengths(ledger: Ledger, lengths: NDArray[np.int64], rho: float) -> Hi
         ledger, "rows of each entity", cell, np.arange(len(lengths)), len(LENGTHS), rho=rho
     )
     clear = np.flatnonzero(counts > CLEAR * noise)
-    last = int(clear[-1]) if len(clear) else int(np.argmax(counts))
+    last = int(clear[-1]) if len(clear) and clear[-1] else 1 + int(np.argmax(counts[1:]))
+    while last + 1 < len(counts) and counts[last + 1] > 2 * noise:  # beside what is clear, less will do
+        last += 1
     mass = np.where((counts > 1.5 * noise) & (np.arange(len(counts)) <= last), counts, 0.0)
     mass[last] = max(float(counts[last]), 1.0)
+    if counts[0] <= CLEAR * noise:  # entities without rows are rare: none unless it is clear
+        mass[0] = 0.0
     if ledger.privacy.rows is None:
         share = np.cumsum(mass[1:]) / max(mass[1:].sum(), 1e-9)
         at = 1 + int(np.searchsorted(share, 0.75))

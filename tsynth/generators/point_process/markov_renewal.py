@@ -11,12 +11,12 @@ from tsynth.data.encoding import Field, Rows
 from tsynth.data.encoding.timing import gaps_of
 from tsynth.data.streams import Streams
 from tsynth.errors import UsageError
+from tsynth.generators import balances, values
 from tsynth.generators.base import Generator
 from tsynth.generators.copula import Copula, Margin, merge_copula, order_of, sums
-from tsynth.generators import balances, values
 from tsynth.generators.point_process.coding import Coding
 from tsynth.generators.point_process.days import Calendar
-from tsynth.generators.point_process.noised import NOT_LEARNED, NoisedSums
+from tsynth.generators.point_process.noised import NoisedSums
 from tsynth.generators.point_process.timing import ClockTiming, StepTiming
 
 if TYPE_CHECKING:
@@ -203,10 +203,10 @@ class MarkovRenewal(Generator):
             self._correct(sum(s["entities"] for s in states))
 
     def _learn_noised(self, view: Rows, lengths: Histogram, ledger: Ledger, streams: Streams) -> None:
-        sums = NoisedSums(view, ledger, ledger.rho_left, lengths)
+        nullable = {column.name for column in self.bare_schema_ if column.nullable}
+        sums = NoisedSums(view, ledger, ledger.rho_left, lengths, nullable)
         for name, value in sums.learn().items():
             setattr(self, name, value)
-        ledger.not_learned += NOT_LEARNED
         if self.encoder_.timing.clock_:
             self._correct(self.n_entities_)  # compares with noised rows alone
 

@@ -13,11 +13,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import gammainc, ndtri
+from scipy.special import gammainc, ndtr, ndtri
 
 from tsynth.compiled import clipped, walk
 from tsynth.compiled import values as value_loops
 from tsynth.data.encoding import Field, Rows
+from tsynth.data.encoding.noised import faint
 from tsynth.data.encoding.timing import gaps_of
 from tsynth.data.privacy import Histogram, noised_counts, noised_histogram
 from tsynth.generators import values
@@ -34,14 +35,18 @@ if TYPE_CHECKING:
     from tsynth.data.encoding.timing import Timing
     from tsynth.data.privacy import Ledger
 
-__all__ = ["NOT_LEARNED", "NoisedSums"]
+__all__ = ["NoisedSums"]
 
 NOT_LEARNED = (
     "under differential privacy: contexts longer than one code, prices that recur exactly, round amounts, waits inside"
     " a day, what a category hangs on beside the code and its own past",
     "under differential privacy: the total that values are added to, and how widely parties are shared",
 )
-PASSES = (0, 1, 2, 4, 0)
+FAINT = (
+    "under differential privacy, where the budget is faint for so few entities: how values hang on the code, the row"
+    " before and what is fixed of the entity",
+)
+PASSES = (0, 1, 2, 4, 1)
 """Factors of the days that are taken in: days since the kind's last row, day of month, kind before, weekday."""
 HOURS = 24
 SCORES = 16
@@ -62,11 +67,15 @@ class NoisedSums:
         What all statistics together may spend.
     lengths : Histogram
         Noised rows of each entity.
+    nullable : set of str
+        Columns that may be null, as the schema says; what noise says of nulls elsewhere is no null.
     """
 
-    def __init__(self, view: Rows, ledger: Ledger, rho: float, lengths: Histogram) -> None:
+    def __init__(
+        self, view: Rows, ledger: Ledger, rho: float, lengths: Histogram, nullable: set[str]
+    ) -> None:
         assert view.timing is not None
-        self.view, self.ledger, self.lengths = view, ledger, lengths
+        self.view, self.ledger, self.lengths, self.nullable = view, ledger, lengths, nullable
         self.timing: Timing = view.timing
         self.coding = Coding.of(view)
         self.code = self.coding.code(view)
@@ -77,15 +86,20 @@ class NoisedSums:
         self.once = self._once()
         rest = self.coding.rest(view)
         valued = sum(field.continuous >= 0 for field in rest) + (not self.timing.clock_)
-        # Weights of the statistics: the sums of the copula and what is asked once an entity are cheap.
-        parts = 3.0 + len(self.once) * 0.5 + (1 + len(rest)) + 3.0 * valued
-        parts += 3.0 + 2.0 * len(PASSES) + 1.5 if self.timing.clock_ else 5.0
+        self.faint = faint(ledger, lengths, len(view.fields) + len(view.statics) + 2)
+        parts = 2.0 + len(self.once) * 0.5 + len(rest) + (0.0 if self.faint else 2.0 + 3.0 * valued)
+        self.passes = PASSES[: 2 if self.faint else len(PASSES)]
+        if self.timing.clock_:
+            parts += 2.0 + 2.0 * len(self.passes) + 0.5 + (0.0 if _whole_days(view) else 1.0)
+        else:
+            parts += (5.0 if self.coding.codes > 1 else 2.0) - self.faint
         self.unit = 0.999 * rho / parts
 
     # -- the order in which things are told
 
     def learn(self) -> dict[str, Any]:
         """Attributes of the generator by name."""
+        self.ledger.not_learned += [*NOT_LEARNED, *(FAINT if self.faint else ())]
         self._sizes()
         rate, timing = self._clock() if self.timing.clock_ else self._steps()
         timing["most"] = int(3 * self.lengths.edges[-1]) + 32
@@ -108,8 +122,8 @@ class NoisedSums:
     def _count(
         self,
         what: str,
-        cell: NDArray[np.int64],
-        entity: NDArray[np.int64],
+        cell: NDArray[Any],
+        entity: NDArray[Any],
         size: int,
         weight: float,
         once: bool,
@@ -181,7 +195,7 @@ class NoisedSums:
         hazard = -np.log1p(-np.minimum(total / waited, 0.95))
         hazards = Hazards(kinds)
         hazards.tables["table"][..., : walk.PACE] = np.maximum(hazard * rows / total, 1e-9)[..., None]
-        for which in PASSES:
+        for which in self.passes:
             lives = self._pass(hazards, which, day, kind, days)
         excess = ((lives[:, 0] - lives[:, 1]) ** 2 - lives[:, 2]) / np.maximum(lives[:, 3], 1.0) ** 2
         unlike, _ = self.ledger.gaussian(
@@ -264,10 +278,17 @@ class NoisedSums:
             table = _cut(told, noise).reshape(codes, codes)
         lengths = np.diff(self.view.offsets)
         has = lengths > 0
-        found = noised_histogram(
-            self.ledger, "rows of each entity, finer", lengths[has].astype(np.float64), np.flatnonzero(has),
-            rho=self.unit, step=1.0,
-        )  # fmt: skip
+        if self.faint:  # powers of two must do
+            some = self.lengths.edges[:-1] > 0
+            found = Histogram(
+                np.append(self.lengths.edges[:-1][some], self.lengths.edges[-1]) - 0.5,
+                self.lengths.mass[some], 0.0, self.lengths.noise,
+            )  # fmt: skip
+        else:
+            found = noised_histogram(
+                self.ledger, "rows of each entity, finer", lengths[has].astype(np.float64), np.flatnonzero(has),
+                rho=self.unit, step=1.0,
+            )  # fmt: skip
         state = {
             "chain": self._chain(table),
             "ending": _endings(found),
@@ -314,6 +335,8 @@ class NoisedSums:
                 f"choices of {name.removeprefix('static:')}", field.choice[has], np.flatnonzero(has),
                 field.choices, 0.5, True,
             )  # fmt: skip
+            if name.removeprefix("static:") not in self.nullable and field.choices > 1:
+                told[0] = -np.inf
             rows = _cut(told, noise)
             margins[name] = {"rows": rows, "first": field.continuous}
             score = Margin(rows, field.continuous).score(field, np.full(len(field.choice), 0.5))
@@ -322,6 +345,8 @@ class NoisedSums:
 
     def _copula(self, scores: dict[str, NDArray[np.float64]]) -> dict[str, Any]:
         names = [*self.once, "rate", *(n for n in scores if n.startswith("value:"))]
+        if self.faint:
+            return {"names": names, "correlation": np.eye(len(names))}
         z = np.column_stack([np.clip(np.nan_to_num(scores[n]), -3.0, 3.0) for n in names])
         size = len(names)
         bound = 1.5 * size
@@ -398,9 +423,12 @@ class NoisedSums:
             f"choices of {field.name}", (coarse * states + before[0]) * width + now[0], self.entity,
             room * states * width, 1.0, False,
         )  # fmt: skip
-        table = _cut(told, noise).reshape(room, states, width)
+        told = told.reshape(room, states, width)
+        if field.name not in self.nullable and field.name != "(gap)" and field.choices > 1:
+            told[:, :, 0] = -np.inf
+        table = _cut(told.ravel(), noise).reshape(room, states, width)
         model = _plain(field, table, table.sum(axis=(0, 1))[: field.choices], min(len(others), values.OTHERS))
-        if field.continuous < 0:
+        if field.continuous < 0 or self.faint:
             return model
         valued = field.valued
         grids = field.choices - field.continuous
@@ -471,7 +499,10 @@ _PASS_NAMES = {
 def _plain(
     field: Field, table: NDArray[np.float64], rows: NDArray[np.float64], others: int
 ) -> values.FieldModel:
-    """A model without values: choices by code and own past alone."""
+    """Choices by code and own past; values as all of them are distributed, whatever the code and the row before."""
+    edges = ndtr(np.linspace(-value_loops.REACH, value_loops.REACH, value_loops.BINS + 1))
+    grids = max(field.choices - field.continuous, 1) if field.continuous >= 0 else 1
+    cdf = (edges - edges[0]) / (edges[-1] - edges[0])
     return values.FieldModel(
         name=field.name,
         choices=field.choices,
@@ -480,7 +511,7 @@ def _plain(
         parent=-1,
         table=values._smoothed(table),
         ratio=np.ones((1, field.choices)),
-        histogram=np.ones((1, 1, value_loops.BINS + 1)),
+        histogram=np.tile(cdf, (1, grids, 1)),
         beta=np.zeros((1, value_loops.AGES, 6 + others)),
         sigma=np.ones((1, value_loops.AGES)),
         discrete=values.discrete_scores(rows.astype(np.int64), field.continuous),
