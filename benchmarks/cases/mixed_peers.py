@@ -54,6 +54,12 @@ def asked(by: str, table: str, train: Sequences, holdout: Sequences, minutes: fl
         frame = pd.read_parquet(made)
     synthetic = tsynth.read(frame, entity=schema.entity, time=schema.time, frequency=None)
     found = measure(train, synthetic, holdout, table, quick=True)
-    entry = casework.entry({"generator": by, "table": table, "draws": [found], "fit": told["seconds"],
-                            "rows_a_second": [train.n_rows / told["seconds"], len(frame) / told["sample"]]})  # fmt: skip
-    return entry | {"by": by}
+    speed = [train.n_rows / told["seconds"], len(frame) / told["sample"]]
+    result = {
+        "generator": by,
+        "table": table,
+        "draws": [found],
+        "fit": told["seconds"],
+        "rows_a_second": speed,
+    }
+    return casework.entry(result) | {"by": by}

@@ -16,7 +16,7 @@ from typing import Any
 
 import tsynth
 from benchmarks.mixed import tables
-from tsynth import registry
+from benchmarks.mixed.measure import fidelity_scores
 from tsynth.data.sequences import Sequences
 
 EPSILONS = (None, 8.0, 1.0)
@@ -35,7 +35,9 @@ def one(table: str, epsilon: float | None) -> dict[str, Any]:
     found = [fitted(train, holdout, epsilon, seed) for seed in range(1 if epsilon is None else FITS)]
     worst = max(found, key=lambda f: f["membership"])
     middle = {
-        key: statistics.median(f[key] for f in found) for key in ("seconds", "times_floor", "rows", "epsilon")
+        key: statistics.median(f[key] for f in found)
+        for key in ("seconds", "times_floor", "rows", "spent")
+        if key in found[0]
     }
     return {
         "by": "tsynth",
@@ -51,24 +53,18 @@ def fitted(train: Sequences, holdout: Sequences, epsilon: float | None, seed: in
     generator = tsynth.MarkovRenewal(private=private).fit(train)
     seconds = time.perf_counter() - begin
     made = generator.sample(holdout.n_entities, seed=seed)
-    report = tsynth.evaluate(train, made, holdout=holdout, seed=0, scores=[*fidelity(), *ATTACKS])
-    attacks = [report[name].curve for name in ATTACKS if report[name].status == "scored"]
+    report = tsynth.evaluate(train, made, holdout=holdout, seed=0, scores=[*fidelity_scores(), *ATTACKS])
+    attacks = [report[name].curve for name in ATTACKS if report[name].status == "ok"]
     attack = max((a for a in attacks if a), key=lambda a: a["auc"])
     return {
         "seconds": seconds,
         "times_floor": report.times_floor,
         "rows": made.n_rows / holdout.n_rows,
-        "epsilon": generator.privacy_["spent"] if private is not None else float("nan"),
+        **({} if private is None else {"spent": generator.privacy_["spent"]}),
         "membership": attack["auc"],
         "low": attack["interval"][0],
         "high": attack["interval"][1],
     }
-
-
-def fidelity() -> list[str]:
-    """Names of the standard distances."""
-    classes = {name: registry.find("scores", name) for name in registry.SCORES}
-    return [name for name, kind in classes.items() if kind.standard and ".fidelity." in kind.__module__]
 
 
 def told(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -79,7 +75,7 @@ def told(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "rows": [
             [
                 row["what"],
-                "-" if row["epsilon"] != row["epsilon"] else f"{row['epsilon']:.4g}",
+                f"{row['spent']:.4g}" if "spent" in row else "-",
                 f"{row['times_floor']:.2f}",
                 f"{row['rows']:.2f}",
                 f"{row['membership']:.3f}",
