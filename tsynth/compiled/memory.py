@@ -37,8 +37,12 @@ PER_CODE = 5
 """Steady features of a code's memory, before those of its values."""
 PER_MOMENT = 13
 """Passing features of a code's memory."""
-OWN = 14
+LEVELS = 12
+"""Most knots of the running total's hat functions."""
+OWN = 18 + LEVELS
 """Features of a field's own memory, before those of the fields made before it in the row."""
+SETTLED = 4
+"""Rows after which the lowest running total is kept: what opens low is not what an entity keeps."""
 ONE_HOT = 32
 """Largest number of choices that are told apart one by one."""
 N, FIRST, LAST, TICK, LAST_SLOT, PREV_SLOT, LEVEL, LEVEL_T, AREA, LOWEST = range(10)
@@ -142,6 +146,8 @@ class Memory(NamedTuple):
     value: np.ndarray
     tally: np.ndarray
     since: np.ndarray
+    slot_level: np.ndarray
+    slot_level_mean: np.ndarray
 
 
 def make_memory(slots: int, fields: int, tallies: int) -> Memory:
@@ -158,6 +164,8 @@ def make_memory(slots: int, fields: int, tallies: int) -> Memory:
         np.zeros(fields),
         np.zeros(tallies),
         np.zeros(tallies),
+        np.zeros(slots),
+        np.zeros(slots),
     )
 
 
@@ -176,6 +184,8 @@ def forget(m, begin):
     m.slot_score[:] = 0.0
     m.slot_mean[:] = 0.0
     m.slot_known[:] = 0.0
+    m.slot_level[:] = 0.0
+    m.slot_level_mean[:] = 0.0
     m.scalar[LAST_SLOT] = -1.0
     m.scalar[PREV_SLOT] = -1.0
     m.scalar[LEVEL] = begin
@@ -218,7 +228,7 @@ def score_of(lay, number):
 
 @compiled
 def _day(lay, t):
-    day = int(math.floor(t / lay.day + 1e-9)) - lay.day_zero
+    day = math.floor(t / lay.day + 1e-9) - lay.day_zero
     return min(max(day, 0), len(lay.calendar) - 1)
 
 
@@ -270,7 +280,9 @@ def remember(m, lay, t, code, choice, value):
         m.slot_mean[j, f] += (score - m.slot_mean[j, f]) / m.slot_known[j, f]
     if lay.total >= 0:
         s[LEVEL] += lay.sign[code] * number_of(lay, choice[lay.total], value[lay.total])
-        s[LOWEST] = min(s[LOWEST], s[LEVEL])
+        s[LOWEST] = min(s[LOWEST], s[LEVEL]) if s[N] >= SETTLED else s[LEVEL]
+        m.slot_level[j] = s[LEVEL]
+        m.slot_level_mean[j] += (s[LEVEL] - m.slot_level_mean[j]) / m.count[j]
     m.area[j] = s[AREA]
     s[N] += 1
     s[TICK] += 1
@@ -296,12 +308,6 @@ def _hat(index, value, n, base, knots, x):
     index[n], value[n] = base + k, 1.0 - share
     index[n + 1], value[n + 1] = base + k + 1, share
     return n + 2
-
-
-@compiled
-def height(lay, level):
-    """A running total as a feature."""
-    return math.asinh(level / lay.typical)
 
 
 @compiled
@@ -454,6 +460,27 @@ def passing(m, lay, t, index, value, n):
 
 
 @compiled
+def height(lay, level):
+    """A running total as a feature."""
+    return math.asinh(level / lay.typical)
+
+
+@compiled
+def _dense_hat(out, knots, x):
+    top = len(knots) - 1
+    if x <= knots[0]:
+        out[0] = 1.0
+    elif x >= knots[top]:
+        out[top] = 1.0
+    else:
+        k = 0
+        while x >= knots[k + 1]:
+            k += 1
+        out[k + 1] = (x - knots[k]) / (knots[k + 1] - knots[k])
+        out[k] = 1.0 - out[k + 1]
+
+
+@compiled
 def own(m, lay, t, code, f, choice, value, out):
     """Features of field `f` of the row that is being made: its memory, then the fields made before it.
 
@@ -487,6 +514,14 @@ def own(m, lay, t, code, f, choice, value, out):
         out[11] = placed(lay, code, f, score_of(lay, mean * lay.ratio_mean[code]))
         out[12] = placed(lay, code, f, score_of(lay, s[LEVEL] * lay.ratio_level[code]))
         out[13] = min(span / lay.scale[3], 2.0)
+        sign = lay.sign[code]
+        if m.count[j] > 0 and sign != 0:
+            # what would bring the total to where it stood after the code's last row, and on the average
+            out[14] = placed(lay, code, f, score_of(lay, max(sign * (m.slot_level[j] - s[LEVEL]), 0.0)))
+            out[15] = placed(lay, code, f, score_of(lay, max(sign * (m.slot_level_mean[j] - s[LEVEL]), 0.0)))
+            out[16] = 1.0
+        out[17] = height(lay, s[LEVEL])
+        _dense_hat(out[18 : 18 + len(lay.knots_level)], lay.knots_level, out[17])
     n = OWN
     for g in range(f):
         c = choice[g]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from tsynth.compiled.walk_rows import Nets
 from tsynth.data.encoding import Field, Rows
 from tsynth.data.streams import Streams, key
 from tsynth.generators.base import Generator
+from tsynth.generators.checkpoints import Checkpoint
 from tsynth.generators.neural import given, totals
 from tsynth.generators.neural.once import draw_once, learn_once
 from tsynth.generators.neural.plan import Table, fixed_features, layout, limits, placed, plan, table
@@ -127,7 +129,7 @@ class Autoregressive(Generator):
 
         view = _joined(states)
         rows = table(view, self.encoder_)
-        seed = getattr(self, "_seed", 0)
+        seed = self._seed
         minutes, steps = self._budget
         found, ratios, begin = totals.learn(self.constraints_, self.encoder_, rows)
         made = plan(rows, self.encoder_, found, ratios)
@@ -142,7 +144,7 @@ class Autoregressive(Generator):
         of_event = decisions[-1]
         learned, self.steps_ = learn(
             made, decisions[:-1], rows.code, placed(made, rows), entity, held, of_event, seed, minutes, steps,
-            getattr(self, "_progress", None),
+            self._progress, None if self._checkpoint is None else partial(Checkpoint, self._checkpoint),
         )  # fmt: skip
         self.plan_ = made
         self.nets_ = {name: one.arrays for name, one in learned.items()}
@@ -321,7 +323,7 @@ class Autoregressive(Generator):
             low = made["lowest"]
             fields[made["mark"]] = Field(
                 made["mark"],
-                (made["base"][code] + low).astype(np.int32),
+                (made["level"][code] + low).astype(np.int32),
                 None,
                 int(made["mark_choices"]),
                 nullable=low == 0,

@@ -37,6 +37,8 @@ PRIOR = 4.0
 MAP_KNOTS, MAP_REACH = 41, 3.2
 FEWEST = 25
 """New values from which on a code has a scale of its own."""
+OPENING = 40
+"""First rows of a level, and later ones, from which on first rows have a code of their own."""
 CHAINED, RECURRING, STEADY = 30, 0.1, 0.5
 """Recurring rows get codes of their own from so many rows and this share of their code on; equal amounts in a chain."""
 MOST_CODES = 120
@@ -53,7 +55,7 @@ class Table:
     code : int64 array, (R,)
         Level of the mark, or one of the further codes of its recurring rows.
     base : int64 array, (codes,)
-        Level of the mark of each code.
+        Level of the mark of each code; of codes that open a sequence -1 - level.
     fields : list of Field
         The fields that are no code, labels first.
     """
@@ -62,6 +64,7 @@ class Table:
         self, view: Rows, code: NDArray[np.int64], base: NDArray[np.int64], fields: list[Field]
     ) -> None:
         self.view, self.code, self.base, self.fields = view, code, base, fields
+        self.level = np.where(base >= 0, base, -1 - base)
         size = (view.n_rows, len(fields))
         self.choice = np.zeros(size, np.int64)
         self.value = np.zeros(size)
@@ -94,8 +97,35 @@ def table(view: Rows, encoder: Encoder, known: NDArray[np.int64] | None = None) 
         code = np.maximum(mark.choice.astype(np.int64) - _lowest(mark), 0)
         levels = mark.choices - _lowest(mark)
     fields = [view.fields[n] for n in names]
-    code, base = _recurring(view, encoder, code, levels, fields, known)
+    opening = 0 if known is None else int(np.sum(known < 0))
+    code, base = _recurring(view, encoder, code, levels, fields, None if known is None else known[known >= 0])
+    code, base = _opening(
+        view, code, base, fields, None if known is None else -1 - known[len(known) - opening :]
+    )
     return Table(view, code, base, fields)
+
+
+def _opening(
+    view: Rows,
+    code: NDArray[np.int64],
+    base: NDArray[np.int64],
+    fields: list[Field],
+    known: NDArray[np.int64] | None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Codes with those of first rows, which hold other values; in the bases they stand as -1 - level."""
+    heads = view.offsets[:-1][np.diff(view.offsets) > 0]
+    if known is None:
+        level = base[code]
+        first = np.bincount(level[heads], minlength=int(base.max()) + 1)
+        later = np.bincount(level, minlength=len(first)) - first
+        many = (first >= OPENING) & (later >= OPENING)
+        known = np.flatnonzero(many) if fields else np.zeros(0, np.int64)
+    code = code.copy()
+    own = np.full(int(base.max()) + 1, -1)
+    own[known] = len(base) + np.arange(len(known))
+    place = own[base[code[heads]]]
+    code[heads] = np.where(place >= 0, place, code[heads])
+    return code, np.concatenate([base, -1 - known])
 
 
 def _recurring(
@@ -165,7 +195,7 @@ def plan(
     lattice = float(encoder.time_step_)
     ticked = bool(timing.clock_ and day > 0 and lattice > 0 and lattice % day == 0 and timing.pace_ <= DENSE)
     counts = np.bincount(rows.code, minlength=codes)
-    slot, slots = _slots(counts)
+    slot, slots = _slots(counts, rows)
     fields = rows.fields
     width = max([f.choices for f in fields], default=1)
     plain = np.zeros((len(fields), width))
@@ -183,6 +213,7 @@ def plan(
     made: dict[str, Any] = {
         "codes": codes,
         "base": rows.base,
+        "level": rows.level,
         "lowest": 0 if mark is None else _lowest(mark),
         "mark": None if mark is None else mark.name,
         "mark_choices": 0 if mark is None else mark.choices,
@@ -224,14 +255,16 @@ def plan(
     return made
 
 
-def _slots(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """Memory of each code: its own for the most frequent, one for the rest together."""
-    order = np.argsort(-counts, kind="stable")
-    slot = np.full(len(counts), SLOTS - 1, np.int64)
-    if len(counts) <= SLOTS:
-        return np.arange(len(counts), dtype=np.int64), len(counts)
-    slot[order[: SLOTS - 1]] = np.arange(SLOTS - 1)
-    return slot, SLOTS
+def _slots(counts: NDArray[np.int64], rows: Table) -> tuple[NDArray[np.int64], int]:
+    """Memory of each code: its own for the most frequent, one for the rest together; first rows share their level's."""
+    own = np.flatnonzero(rows.base >= 0)
+    order = own[np.argsort(-counts[own], kind="stable")]
+    slots = min(len(own), SLOTS)
+    slot = np.full(len(counts), slots - 1, np.int64)
+    slot[order[:slots]] = np.arange(slots)
+    opens = np.flatnonzero(rows.base < 0)
+    slot[opens] = slot[rows.level[opens]]
+    return slot, slots
 
 
 def _plain(field: Field, encoder: Encoder) -> NDArray[np.float64]:
@@ -262,7 +295,7 @@ def _total(
     heights = np.asarray(total["heights"])
     return {
         "total": names.index(total["field"]),
-        "sign": np.asarray(total["sign"], np.float64)[rows.base],
+        "sign": np.asarray(total["sign"], np.float64)[rows.level],
         "ratio_mean": ratios[0],
         "ratio_level": ratios[1],
         "typical": float(total["typical"]),
@@ -345,7 +378,7 @@ def _limits(rows: Table, made: dict[str, Any]) -> dict[str, Any]:
     later = count - opens
     out: dict[str, Any] = {
         "opens": (opens > 0) | (len(ordinal) * share < CERTAIN),
-        "follows": (later > 0) | (count < CERTAIN),
+        "follows": ((later > 0) | (count < CERTAIN)) & (rows.base >= 0),
     }
     owner = np.repeat(np.arange(view.n_entities), np.diff(view.offsets))
     new = ~inside

@@ -52,7 +52,7 @@ def learn(
     assert isinstance(encoding, Continuous)
     begin = openings({"opening": total["opening"]}, encoder, view.statics, view.n_entities)
     number = np.nan_to_num(encoding.decode_values(view.fields[total["field"]]))
-    change = total["sign"][rows.base[rows.code]] * number
+    change = total["sign"][rows.level[rows.code]] * number
     lengths = np.diff(view.offsets)
     summed = np.concatenate([[0.0], np.cumsum(change)])
     before = summed[:-1] - np.repeat(summed[view.offsets[:-1]], lengths) + np.repeat(begin, lengths)
