@@ -82,6 +82,10 @@ class Generator(Parameters):
     n_entities_: int
     n_rows_: int
     privacy_: dict[str, Any]
+    _budget: tuple[float | None, int | None]
+    _seed: int
+    _progress: Any
+    _checkpoint: str | Path | None
 
     # -- what a leaf writes
 
@@ -115,6 +119,7 @@ class Generator(Parameters):
         minutes: float | None = None,
         steps: int | None = None,
         progress: Any = None,
+        checkpoint: str | Path | None = None,
     ) -> Self:
         """Learn from `data`.
 
@@ -130,7 +135,10 @@ class Generator(Parameters):
         steps : int, optional
             Exact number of steps, for generators that learn by steps; repeats an earlier fit.
         progress : object, optional
-            Has ``stage(name, total)`` and ``advance(n)``.
+            Has ``stage(name, total, estimate)``, whose estimate is in seconds or None, and ``advance(n)``.
+        checkpoint : path, optional
+            Folder in which a generator that learns by steps keeps how far it is. After an interruption the same call
+            goes on from there, to the same weights. Remove it once the model is saved.
 
         Returns
         -------
@@ -157,7 +165,7 @@ class Generator(Parameters):
         )
         bare = found.remove(data)
         self._check(bare)
-        self._budget = (minutes, steps)
+        self._budget, self._seed = (minutes, steps), seed
         vars(self).pop("privacy_", None)
         privacy = Privacy.read(getattr(self, "private", None))
         if privacy is not None:
@@ -178,7 +186,11 @@ class Generator(Parameters):
             states.append(self._learn(self._view(part), Streams(seed, f"fit:{self.name}", block)))
             if progress is not None:
                 progress.advance(1)
-        self._merge(states)
+        self._progress, self._checkpoint = progress, checkpoint
+        try:
+            self._merge(states)
+        finally:
+            del self._progress, self._checkpoint
         return self
 
     def _fit_noised(

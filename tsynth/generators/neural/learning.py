@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tsynth.generators.checkpoints import fingerprint
+from tsynth.generators.neural.standing import pack, unpack
 from tsynth.nets.sparse import CompressedRows, SparseLinear
 from tsynth.nets.training import generator, one_thread
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from tsynth.generators.checkpoints import Checkpoint
 
 __all__ = ["Learned", "learn"]
 
@@ -103,7 +108,7 @@ class Fields(nn.Module):
                 assert isinstance(layer, nn.Linear)
                 _begin(layer, draw)
             with torch.no_grad():
-                head[2].weight.mul_(0.1)  # type: ignore[operator]
+                head[2].weight.mul_(0.1)
             self.heads.append(head)
 
     def forward(self, data: CompressedRows, rows: NDArray[np.int64], code: Tensor) -> Tensor:
@@ -112,7 +117,7 @@ class Fields(nn.Module):
 
     def head(self, number: int, trunk: Tensor, own: Tensor) -> Tensor:
         """Outputs of one field."""
-        one, two, skip = self.heads[number]  # type: ignore[misc]
+        one, two, skip = self.heads[number]
         return two(torch.relu(one(torch.cat([trunk, own], 1)))) + skip(own)
 
 
@@ -123,6 +128,28 @@ class Learned:
     arrays: dict[str, NDArray[np.float32]]
     loss: float
     steps: int
+
+
+@dataclass
+class Going:
+    """What a task tells while it learns, where it keeps how far it is, and whether it should stop.
+
+    Parameters
+    ----------
+    advance : callable, optional
+        Told of every step.
+    checkpoint : Checkpoint, optional
+    stop : Event
+        Set where learning should end at once; it ends with `Stopped`, after a last checkpoint.
+    """
+
+    advance: Callable[[int], None] | None = None
+    checkpoint: Checkpoint | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class Stopped(Exception):
+    """Learning was stopped from outside."""
 
 
 class Task:
@@ -146,14 +173,17 @@ class Task:
         held: NDArray[np.int64],
     ) -> None:
         self.name, self.net, self.loss, self.train, self.held = name, net, loss, train, held
+        drop = net.drop
+        assert isinstance(drop, Drop)
+        self.draw = drop.draw
         self.batch = int(np.clip(len(train) // 64, 64, 1024))
         self.usual = int(np.clip(30 * len(train) / self.batch, 600, 3000)) if len(train) else 0
 
-    def run(self, steps: int, seed: int, advance: Callable[[int], None] | None = None) -> Learned:
+    def run(self, steps: int, seed: int, going: Going | None = None) -> Learned:
         """Learn for `steps` steps and keep the averaged weights that served held-out entities best."""
         if len(self.train) == 0 or steps == 0:
             return Learned(_arrays(self.net), math.nan, 0)
-        net = self.net
+        net, going = self.net, going or Going()
         weights = [p for p in net.parameters() if p.ndim > 1]
         biases = [p for p in net.parameters() if p.ndim == 1]
         solver = torch.optim.AdamW(
@@ -162,13 +192,38 @@ class Task:
         )  # fmt: skip
         average = {name: p.detach().clone() for name, p in net.named_parameters()}
         draws = np.random.default_rng([seed & 0x7FFFFFFF, len(self.train), 7])
-        best, kept, looked = math.inf, None, max(1, steps // LOOKS)
-        order, place = draws.permutation(self.train), 0
+        best, kept, looked, begin, place = math.inf, None, max(1, steps // LOOKS), 0, 0
+        left = None if going.checkpoint is None else going.checkpoint.read(self.name)
+        if left is not None:
+            begin, place, best, draws.bit_generator.state = (
+                left[1][k] for k in ("step", "place", "best", "draws")
+            )
+            best = math.inf if best is None else best
+            kept = unpack(left[0], net, self.draw, solver, average)
+            if going.advance is not None:
+                going.advance(begin)
+        before = draws.bit_generator.state
+        order = draws.permutation(self.train)
         net.train()
-        for step in range(steps):
+        for step in range(begin, steps + 1):
+            if going.checkpoint is not None and (
+                step == steps or going.stop.is_set() or going.checkpoint.due(self.name)
+            ):
+                facts = {
+                    "step": step,
+                    "place": place,
+                    "best": best if best < math.inf else None,
+                    "draws": before,
+                }
+                going.checkpoint.write(self.name, pack(net, self.draw, solver, average, kept), facts)
+            if going.stop.is_set():
+                raise Stopped
+            if step == steps:
+                break
             for group in solver.param_groups:
                 group["lr"] = RATE * _schedule(step, steps)
             if place + self.batch > len(order):
+                before = draws.bit_generator.state
                 order, place = draws.permutation(self.train), 0
             rows = order[place : place + self.batch]
             place += self.batch
@@ -184,8 +239,8 @@ class Task:
                 loss = self._look(average)
                 if loss < best:
                     best, kept = loss, {name: a.clone() for name, a in average.items()}
-            if advance is not None:
-                advance(1)
+            if going.advance is not None:
+                going.advance(1)
         final = kept if kept is not None else average
         with torch.no_grad():
             for name, p in net.named_parameters():
@@ -231,6 +286,7 @@ def learn(
     minutes: float | None,
     steps: int | None,
     progress: Any,
+    checkpoint: Callable[[str], Checkpoint] | None = None,
 ) -> tuple[dict[str, Learned], int]:
     """Learn every network from the decisions of `tsynth.compiled.replay`.
 
@@ -251,6 +307,8 @@ def learn(
     minutes, steps : optional
         Time budget; exact number of steps of the longest task.
     progress : object, optional
+    checkpoint : callable, optional
+        Of the fingerprint of all that goes into the weights: where learning keeps how far it is.
 
     Returns
     -------
@@ -288,34 +346,66 @@ def learn(
         gaps = CompressedRows(gat, gindex, gx, made["features"])
         tasks.append(_gap_task(made, gaps, low, high, held[entity[grow]], seed))
     longest = max(task.usual for task in tasks)
-    with one_thread(), ThreadPoolExecutor(2) as pool:
-        total = longest if steps is None else steps
-        if steps is None and minutes is not None:
-            total = min(longest, _affordable(tasks, minutes, longest))
+    kept = None
+    if checkpoint is not None:
+        kept = checkpoint(
+            fingerprint(
+                made, found, code, value, entity, held, seed, minutes, steps, torch.__version__,
+                [(t.name, t.batch, t.usual, _arrays(t.net)) for t in tasks],
+            )
+        )  # fmt: skip
+    left = None if kept is None else kept.steps()
+    with one_thread():
+        total, seconds = longest if steps is None else steps, None
+        if left is not None:
+            total = left
+        elif progress is not None or (steps is None and minutes is not None):
+            seconds = _seconds(tasks)
+            if steps is None and minutes is not None:
+                total = max(20, int(longest * min(1.0, 60.0 * minutes / max(seconds, 1e-9))))
+            seconds *= total / max(longest, 1)
+        if kept is not None:
+            kept.begin(total)
         shares = [math.ceil(task.usual * total / max(longest, 1)) for task in tasks]
+        going = Going(checkpoint=kept)
         if progress is not None:
-            progress.stage("learning autoregressive", sum(shares))
-        advance = None if progress is None else progress.advance
-        ordered = sorted(range(len(tasks)), key=lambda k: -shares[k])
-        futures = {k: pool.submit(tasks[k].run, shares[k], seed, advance) for k in ordered}
-        return {tasks[k].name: futures[k].result() for k in ordered}, total
+            progress.stage("learning networks", sum(shares), seconds)
+            going.advance = progress.advance
+        return _together(tasks, shares, seed, going), total
 
 
-def _affordable(tasks: list[Task], minutes: float, longest: int) -> int:
-    """Steps of the longest task that fit the budget, from a timed trial of each; the trial's learning is undone."""
+def _together(tasks: list[Task], shares: list[int], seed: int, going: Going) -> dict[str, Learned]:
+    """Run the tasks side by side, the longest first; where one fails, or the user interrupts, the others stop."""
+    ordered = sorted(range(len(tasks)), key=lambda k: -shares[k])
+    with ThreadPoolExecutor(2) as pool:
+        futures = {k: pool.submit(tasks[k].run, shares[k], seed, going) for k in ordered}
+        try:
+            wait(futures.values(), return_when=FIRST_EXCEPTION)
+        finally:
+            going.stop.set()  # those that still learn: one failed, or the user had enough
+    failed = [e for f in futures.values() if (e := f.exception()) is not None]
+    for error in sorted(failed, key=lambda e: isinstance(e, Stopped)):
+        raise error
+    return {tasks[k].name: futures[k].result() for k in ordered}
+
+
+def _seconds(tasks: list[Task]) -> float:
+    """Seconds that the usual number of steps takes, from a timed trial of each task that leaves no trace."""
     seconds = 0.0
     for task in tasks:
         if not len(task.train):
             continue
         before = {name: p.detach().clone() for name, p in task.net.named_parameters()}
+        drawn = task.draw.get_state()
         task.run(3, 0)
         began = time.perf_counter()
         task.run(6, 0)
         seconds += (time.perf_counter() - began) / 6 * task.usual
+        task.draw.set_state(drawn)
         with torch.no_grad():
             for name, p in task.net.named_parameters():
                 p.copy_(before[name])
-    return max(20, int(longest * min(1.0, 60.0 * minutes / max(seconds * 0.65, 1e-9))))
+    return 0.65 * seconds  # they learn side by side
 
 
 def _event_task(
@@ -393,8 +483,8 @@ def _field_task(
     with torch.no_grad():
         for f, head in enumerate(net.heads):
             if first[f] >= 0:
-                head[1].bias[-2 * MIXTURES : -MIXTURES] = torch.linspace(-1.5, 1.5, MIXTURES)  # type: ignore[index]
-                head[1].bias[-MIXTURES:] = -0.5  # type: ignore[index]
+                head[1].bias[-2 * MIXTURES : -MIXTURES] = torch.linspace(-1.5, 1.5, MIXTURES)
+                head[1].bias[-MIXTURES:] = -0.5
     event_of_row = np.empty(len(code), np.int64)
     event_of_row[row[row >= 0]] = np.flatnonzero(row >= 0)
     prior = torch.from_numpy(made["prior"])
