@@ -91,8 +91,11 @@ class _Calendar(Constraint):
         if not kept.any():
             return self
         span = (int(day[kept].min()), int(day[kept].max()))
-        found = np.column_stack([data.entity_of_row, meant, months(day)])[meant >= 0]
-        return replace(self, span=span, once=len(np.unique(found, axis=0)) == len(found))
+        month = months(day)
+        wide = int(np.ptp(month)) + 1
+        key = (data.entity_of_row * (int(meant.max()) + 1) + meant) * wide + (month - month.min())
+        found = np.sort(key[meant >= 0])
+        return replace(self, span=span, once=not np.any(found[1:] == found[:-1]))
 
     def check(self, data: Sequences) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         return self._allowed(days(data)), self._meant(data) >= 0

@@ -82,7 +82,8 @@ class Halves:
         if rows < ROWS:
             return None
         share = float(np.mean(held[applies]))
-        units = len(np.unique(self.second.entity_of_row[applies]))
+        owners = self.second.entity_of_row[applies]
+        units = 1 + int(np.sum(owners[1:] != owners[:-1]))
         interval = wilson(share, units)
         if share < self.threshold or interval[0] < SUPPORT:
             return None

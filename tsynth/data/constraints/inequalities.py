@@ -129,7 +129,7 @@ class Inequality(Constraint):
         column = Column(
             self.gap, kind="continuous", static=source.static, nullable=bool(null.any()),
             dtype="int64" if whole else "double", decimals=0 if whole else source.decimals,
-            bounds=(0.0, max(0.0, float(seen.max()))) if len(seen) else None,
+            bounds=(max(0.0, float(seen.min())), max(0.0, float(seen.max()))) if len(seen) else None,
             reason=f"{self.columns[1]} less {self.columns[0]}",
         )  # fmt: skip
         columns = [column if c.name == self.moved else c for c in data.schema]

@@ -23,6 +23,7 @@ __all__ = [
     "from_counts",
     "in_rows",
     "levels",
+    "lone",
     "ties",
     "to_counts",
     "typed",
@@ -127,6 +128,16 @@ def ties(data: Sequences) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     new[1:] |= data.time[1:] != data.time[:-1]
     begins = np.flatnonzero(new)
     return np.append(begins, data.n_rows).astype(np.int64), first[begins]
+
+
+def lone(data: Sequences, rows: int = 2000) -> NDArray[np.int64]:
+    """Some rows that, like the one before them, share their time with no other row of their entity."""
+    begins, opens = ties(data)
+    single = np.diff(begins) == 1
+    after = single & ~opens
+    after[1:] &= single[:-1]
+    found = begins[:-1][after]
+    return found[:: max(1, len(found) // rows)]
 
 
 def levels(column: Column) -> tuple[Any, ...]:

@@ -71,7 +71,6 @@ class Ledger(Running):
 
 # -- finding
 
-ROWS = 2000
 LEAST = 100
 
 
@@ -92,7 +91,7 @@ def find_ledgers(halves: Halves, taken: set[str]) -> list[Constraint]:
         for c in numbers
         if not data.nulls(c.name).any() and lattice.decimals(halves.sample, c.name) is not None
     ]
-    rows = _lone(data)
+    rows = lattice.lone(data)
     if len(numbers) < 3 or not balances or len(rows) < LEAST:
         return []
     screen = _steps(data, numbers, balances, rows)
@@ -117,16 +116,6 @@ def find_ledgers(halves: Halves, taken: set[str]) -> list[Constraint]:
             found.append(confirmed)
             taken.add(balance)
     return found
-
-
-def _lone(data: Sequences) -> NDArray[np.int64]:
-    """Some rows that, like the one before them, share their time with no other row of their entity."""
-    begins, opens = lattice.ties(data)
-    single = np.diff(begins) == 1
-    after = single & ~opens
-    after[1:] &= single[:-1]
-    rows = begins[:-1][after]
-    return rows[:: max(1, len(rows) // ROWS)]
 
 
 def _steps(data: Sequences, numbers: list[Column], balances: list[Column], rows: NDArray[np.int64]) -> Screen:
