@@ -16,7 +16,7 @@ from tsynth.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["DAY_OF_MONTH", "MONTH_END", "PERIOD", "PERIODS", "Chains", "find_chains"]
+__all__ = ["DAY_OF_MONTH", "MONTH_END", "PERIOD", "PERIODS", "Chains", "find_chains", "with_short"]
 
 DAY_OF_MONTH, MONTH_END, PERIOD = 0, 1, 2
 """Kinds of chains: on a day of the month, on the last day of the month, every so many days."""
@@ -181,7 +181,7 @@ class _Search:
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Chains among `rows` that are beyond chance: the chain of each, and what is noted of each chain."""
         times = int(np.clip(DECOYS // max(len(rows), 1), 2, 5))
-        made, notes, codes = self._grown(rows, self.day[rows], amount, calendar, PERIODS)
+        made, notes, codes = self.grown(rows, self.day[rows], amount, calendar, PERIODS)
         keep = np.zeros(len(notes), np.bool_)
         for fixed in (False, True):
             here = np.flatnonzero((notes[:, 5] > 0) == fixed)
@@ -192,14 +192,14 @@ class _Search:
             for _ in range(times):
                 step = random.integers(-3, 4, len(rows)) * 7 if fixed else random.integers(-15, 16, len(rows))
                 moved = self.day[rows] + step
-                _, fake, fake_codes = self._grown(rows, moved, amount, not fixed, PERIODS if fixed else ())
+                _, fake, fake_codes = self.grown(rows, moved, amount, not fixed, PERIODS if fixed else ())
                 decoys.append((fake_codes, fake[:, 4]))
             sizes = np.bincount(self.code[rows], minlength=1)
             keep[here] = _beyond_chance((codes[here], notes[here, 4]), decoys, sizes, times)
         number = np.append(np.where(keep, np.cumsum(keep) - 1, -1), -1)  # the last stands for no chain
         return number[made], notes[keep]
 
-    def _grown(
+    def grown(
         self,
         rows: NDArray[np.int64],
         day: NDArray[np.int64],
@@ -299,3 +299,42 @@ def _slots(entity: NDArray[np.int64], code: NDArray[np.int64]) -> NDArray[np.int
     out = np.empty(len(order), np.int64)
     out[order] = at - np.maximum.accumulate(np.where(new, at, 0))
     return out
+
+
+def with_short(
+    chains: Chains,
+    offsets: NDArray[np.int64],
+    day: NDArray[np.float64],
+    code: NDArray[np.int64],
+    amount: NDArray[np.float64],
+    party: NDArray[np.int64] | None,
+    codes: NDArray[np.int64],
+    *,
+    calendar: bool = True,
+) -> Chains:
+    """`chains`, and of `codes` every other row too, in chains of one row or more.
+
+    Where next to all rows of a code recur, the few others are chains that had just begun when the data ended, or ended
+    soon.
+    """
+    rows = len(day)
+    party = np.full(rows, -1, np.int64) if party is None else np.asarray(party, np.int64)
+    entity = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    search = _Search(entity, np.floor(day).astype(np.int64), np.asarray(code, np.int64), party, 1)
+    free = np.flatnonzero((chains.chain < 0) & np.isin(code, codes))
+    if not len(free):
+        return chains
+    made, notes, _ = search.grown(free, search.day[free], amount, calendar, PERIODS)
+    late = np.zeros(int(code.max()) + 1, np.bool_)
+    for one in codes:
+        late[one] = np.mean(chains.kind[chains.code == one] == MONTH_END) > 0.5
+    first = free[_same(made, len(notes), amount[free])[1]]
+    after = search.month_of[search.day[first] + 1 - search.origin]
+    ends = late[code[first]] & (after != search.month_of[search.day[first] - search.origin])
+    notes[ends & (notes[:, 5] == 0), 3] = 31
+    number = chains.chain.astype(np.int64)
+    number[free] = np.where(made >= 0, made + len(chains), -1)
+    known = np.zeros((len(chains), notes.shape[1]))
+    known[:, 1], known[:, 2] = chains.rows, chains.rows / chains.kept
+    known[:, 3], known[:, 5] = chains.due, chains.kind == PERIOD
+    return _numbered(number, np.concatenate([known, notes]), search, amount)

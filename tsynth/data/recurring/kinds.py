@@ -146,5 +146,5 @@ def _middle(due: NDArray[np.int64]) -> tuple[int, int]:
 
 
 def _percent(share: float) -> str:
-    text = f"{100 * share:.3g} %"
+    text = f"{100 * share:.1f} %".replace(".0 %", " %")
     return "> 99.9 %" if share < 1 and text == "100 %" else text

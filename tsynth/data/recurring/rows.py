@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tsynth.data.schema import Schema
     from tsynth.data.sequences import Sequences
 
-__all__ = ["Recurring", "day_length", "find_recurring", "row_codes"]
+__all__ = ["Recurring", "day_length", "find_recurring", "parties_of", "row_codes"]
 
 TOGETHER = 40
 """Most codes that category columns make together."""
@@ -65,7 +65,7 @@ def find_recurring(data: Sequences) -> Recurring:
     length = day_length(data)
     day = data.time / length if length > 0 else np.zeros(data.n_rows)
     number = np.full(data.n_rows, np.nan) if amount is None else data.numeric(amount)
-    other = np.full(data.n_rows, -1, np.int64) if party is None else _parties(data.column(party))
+    other = np.full(data.n_rows, -1, np.int64) if party is None else parties_of(data.column(party))
     if length > 0 and data.n_rows:
         chains = find_chains(data.offsets, day, code, number, other, calendar=data.calendar)
     else:
@@ -104,7 +104,7 @@ def _categories(schema: Schema) -> list[str]:
     return [c.name for c in sorted(plain, key=lambda c: c.role != "mark")]
 
 
-def _parties(column: pa.ChunkedArray) -> NDArray[np.int64]:
+def parties_of(column: pa.ChunkedArray) -> NDArray[np.int64]:
     """A number for each party, -1 where null."""
     encoded = plain(column).combine_chunks().dictionary_encode()
     return np.asarray(encoded.indices.fill_null(-1), dtype=np.int64)
