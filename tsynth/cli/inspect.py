@@ -33,7 +33,7 @@ def inspect(
     no_constraints: Annotated[bool, typer.Option("--no-constraints", help="Do not look for rules.")] = False,
     json: Json = False,
 ) -> None:
-    """See what tsynth makes of a table: what each column means, and which rules hold.
+    """See what tsynth makes of a table: what each column means, which rules hold, and which rows recur.
 
     Without flags it guesses which columns say who and when, and says why.
     """
@@ -43,6 +43,7 @@ def inspect(
 
     from tsynth.cli import terminal
     from tsynth.cli.terminal import heading, progress, say, size
+    from tsynth.data.recurring import describe, find_recurring
     from tsynth.jobs.job import SchemaPart, SourcePart
     from tsynth.jobs.stages import inspect as look
 
@@ -63,6 +64,7 @@ def inspect(
         found.schema.save(schema)
         say(f"schema saved to {schema}")
     data = found.data
+    recurring = describe(find_recurring(data), data)
     if json:
         content = {
             "rows": data.n_rows,
@@ -72,6 +74,7 @@ def inspect(
             "schema": found.schema.to_dict(),
             "constraints": [{"sentence": r.sentence(), **r.to_dict()} for r in found.constraints],
             "recommended": [asdict(one) for one in found.recommended],
+            "recurring": [kind.to_dict() for kind in recurring],
             "notes": [{"code": n.code, "message": n.message, "column": n.column} for n in data.notes],
         }
         sys.stdout.write(js.dumps(content, indent=1, ensure_ascii=False) + "\n")
@@ -93,6 +96,11 @@ def inspect(
         sys.stdout.write("" if found.constraints else "\nNo rules were found\n")
         for rule in found.constraints:
             sys.stdout.write(f"  {_share(rule.share):>8}  {rule.sentence()}\n")
+    if recurring:
+        sys.stdout.write(
+            "\nRows that recur (`--generator recurring` keeps the day and the amount of those whose amount stays)\n"
+        )
+        sys.stdout.write("".join(f"  {kind.sentence()}\n" for kind in recurring))
     first = found.recommended[0]
     sys.stdout.write(f"\nRecommended generator: {first.name}, because {first.reason}\n")
     sys.stdout.write(f"  {first.advice}\n" if first.advice else "")
