@@ -41,11 +41,13 @@ LEVELS = 12
 """Most knots of the running total's hat functions."""
 OWN = 18 + LEVELS
 """Features of a field's own memory, before those of the fields made before it in the row."""
+AGES, GAPS, SINCE, BESIDE = 63, 32, 36, 7
+"""Days that are told apart one by one: since the first row, the last row, a code's last; to the first row's day."""
 SETTLED = 4
 """Rows after which the lowest running total is kept: what opens low is not what an entity keeps."""
 ONE_HOT = 32
 """Largest number of choices that are told apart one by one."""
-N, FIRST, LAST, TICK, LAST_SLOT, PREV_SLOT, LEVEL, LEVEL_T, AREA, LOWEST = range(10)
+N, FIRST, LAST, TICK, LAST_SLOT, PREV_SLOT, LEVEL, LEVEL_T, AREA, LOWEST, GAP, GAP_MEAN, DOM = range(13)
 
 
 class Layout(NamedTuple):
@@ -74,6 +76,8 @@ class Layout(NamedTuple):
         Length of a day in time units, 0 where days mean nothing; number of the first day of `calendar`.
     calendar : int64 array, (days, 4)
         Day of month from 0, days to the month's end, weekday, month counted from year 0.
+    exact : float
+        Length of a day where days are told apart one by one, else 0.
     parts : int64 array, (4,)
         1 where features of day of month, weekday, month of year, hour of day are written.
     total : int
@@ -108,6 +112,7 @@ class Layout(NamedTuple):
     day: float
     day_zero: int
     calendar: np.ndarray
+    exact: float
     parts: np.ndarray
     total: int
     sign: np.ndarray
@@ -153,7 +158,7 @@ class Memory(NamedTuple):
 def make_memory(slots: int, fields: int, tallies: int) -> Memory:
     """An empty memory."""
     return Memory(
-        np.zeros(12),
+        np.zeros(16),
         *(np.zeros(slots) for _ in range(2)),
         *(np.zeros(slots, np.int64) for _ in range(2)),
         *(np.zeros(slots) for _ in range(2)),
@@ -241,8 +246,13 @@ def remember(m, lay, t, code, choice, value):
         s[LEVEL_T] = t
         s[TICK] = 0
         m.when[:] = t
-    elif t != s[LAST]:
-        s[TICK] = 0
+        if lay.day > 0:
+            s[DOM] = lay.calendar[_day(lay, t), 0]
+    else:
+        if t != s[LAST]:
+            s[TICK] = 0
+        s[GAP] = math.log2(1.0 + (t - s[LAST]) / lay.scale[0])
+        s[GAP_MEAN] += (s[GAP] - s[GAP_MEAN]) / s[N]
     s[AREA] += s[LEVEL] * (t - s[LEVEL_T])
     s[LEVEL_T] = t
     j = lay.slot[code]
@@ -325,6 +335,9 @@ def steady(m, lay, fixed_index, fixed_value, index, value):
     index[n], value[n] = at[1] + int(s[LAST_SLOT]) + 1, 1.0
     index[n + 1], value[n + 1] = at[2] + int(s[PREV_SLOT]) + 1, 1.0
     n += 2
+    if s[N] > 1:
+        n = _hat(index, value, n, at[20], lay.knots_gap, s[GAP])
+        n = _hat(index, value, n, at[21], lay.knots_gap, s[GAP_MEAN])
     width = PER_CODE + 2 * len(lay.kept)
     for j in range(lay.slots):
         base = at[3] + j * width
@@ -413,11 +426,31 @@ def passing(m, lay, t, index, value, n):
             n += 1
     if not started:
         return n
+    days = lay.exact  # length of a day where days are told apart one by one
+    if days > 0:
+        age, gap = int((t - s[FIRST]) / days), int((t - s[LAST]) / days)
+        if age < AGES:
+            index[n], value[n] = at[17] + age, 1.0
+            n += 1
+        if gap < GAPS:
+            index[n], value[n] = at[18] + gap, 1.0
+            n += 1
+        if lay.parts[0]:
+            beside = dom - int(s[DOM])
+            if ends == 0 and beside < 0:
+                beside = 0
+            beside = (beside + BESIDE) % 31
+            if beside <= 2 * BESIDE:
+                index[n], value[n] = at[19] + beside, 1.0
+                n += 1
     for j in range(lay.slots):
         if m.count[j] == 0:
             continue
         base = at[16] + j * PER_MOMENT
         since = t - m.when[j]
+        if days > 0 and since < SINCE * days:
+            index[n], value[n] = at[22] + j * SINCE + int(since / days), 1.0
+            n += 1
         if since == 0:
             index[n], value[n] = base, 1.0
             n += 1
@@ -452,8 +485,8 @@ def passing(m, lay, t, index, value, n):
                 index[n], value[n] = base + 11, 1.0
                 n += 1
         if lay.day > 0 and lay.parts[1]:
-            days = math.floor(t / lay.day + 1e-9) - math.floor(m.when[j] / lay.day + 1e-9)
-            if days > 0 and days % 7 == 0:
+            weeks = math.floor(t / lay.day + 1e-9) - math.floor(m.when[j] / lay.day + 1e-9)
+            if weeks > 0 and weeks % 7 == 0:
                 index[n], value[n] = base + 12, 1.0
                 n += 1
     return n

@@ -515,7 +515,8 @@ def _places(made: dict[str, Any]) -> tuple[NDArray[np.int64], int]:
     sizes = [
         len(made["knots_count"]), slots + 1, slots + 1, slots * (PER_CODE + 2 * kept), fields, level, level,
         5, len(made["knots_gap"]), len(made["knots_age"]), len(made["knots_time"]), 31, 8, 7, 12, 24,
-        slots * PER_MOMENT,
+        slots * PER_MOMENT, memory.AGES, memory.GAPS, 2 * memory.BESIDE + 1, len(made["knots_gap"]),
+        len(made["knots_gap"]), slots * memory.SINCE if made["ticked"] else 0,
     ]  # fmt: skip
     at = statics + np.concatenate([[0], np.cumsum(sizes)])
     return at[:-1].astype(np.int64), int(at[-1])
@@ -574,8 +575,8 @@ def layout(made: dict[str, Any]) -> Layout:
     return Layout(
         made["slot"], int(made["slots"]), made["field_choices"], made["field_first"], made["plain"], made["shown"],
         made["kept"], made["tallies"], made["scale"], made["knots_gap"], made["knots_age"], made["knots_time"],
-        made["knots_count"], made["knots_level"], day, int(made["day_zero"]), made["days"], parts,
-        int(made["total"]), made["sign"], made["ratio_mean"], made["ratio_level"], float(made["typical"]),
+        made["knots_count"], made["knots_level"], day, int(made["day_zero"]), made["days"],
+        float(made["day"]) if made["ticked"] else 0.0, parts, int(made["total"]), made["sign"], made["ratio_mean"], made["ratio_level"], float(made["typical"]),
         made["atoms"], made["knots"], made["knot_scores"], made["grids"], made["maps"], made["map_scores"], made["at"],
     )  # fmt: skip
 
