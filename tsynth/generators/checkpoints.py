@@ -24,7 +24,7 @@ from tsynth.errors import ResourceError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Checkpoint", "fingerprint"]
+__all__ = ["Checkpoint", "discard", "fingerprint"]
 
 log = logging.getLogger("tsynth")
 
@@ -71,7 +71,7 @@ class Checkpoint:
     def begin(self, steps: int) -> None:
         """Note how many steps there will be, once this is known."""
         if self.steps() != steps:
-            self.clear()
+            discard(self.folder)
             write_text(self.folder / "fit.json", json.dumps({"key": self.key, "steps": steps}) + "\n")
 
     # -- the networks
@@ -104,16 +104,16 @@ class Checkpoint:
         write_atomic(self.folder / f"{name}.safetensors", lambda part: save_file(whole, part, told))
         self._since[name] = time.monotonic()
 
-    # -- the end
 
-    def clear(self) -> None:
-        """Remove all that was kept."""
-        if self.folder.is_dir():
-            for path in self.folder.iterdir():
-                if _ours(path):
-                    path.unlink(missing_ok=True)
-            with suppress(OSError):
-                self.folder.rmdir()
+def discard(folder: str | Path) -> None:
+    """Remove what a fit kept in `folder`, and the folder where nothing else is in it."""
+    folder = Path(folder)
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if _ours(path):
+                path.unlink(missing_ok=True)
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def fingerprint(*parts: Any) -> str:
@@ -146,4 +146,4 @@ def _sum(arrays: Arrays) -> str:
 
 
 def _ours(path: Path) -> bool:
-    return path.name == "fit.json" or path.suffix == ".safetensors" or path.name.endswith(".part")
+    return path.name == "fit.json" or path.suffix in (".safetensors", ".part")

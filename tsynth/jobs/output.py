@@ -144,6 +144,11 @@ class Output:
         """Where the fitted model stands until the release is finished."""
         return self.work / "model.tsynth"
 
+    @property
+    def checkpoint(self) -> Path:
+        """Where a fit by steps keeps how far it is."""
+        return self.work / "fit"
+
     def record(self, name: str, key: str) -> dict[str, Any] | None:
         """The record of a finished part, if it is of this key and its files are as they were written."""
         try:

@@ -17,6 +17,7 @@ from tsynth.data.files import write_atomic, write_text
 from tsynth.data.sequences import Note, concat
 from tsynth.errors import ArtifactError, UsageError
 from tsynth.generators.artifacts import load, model_hash
+from tsynth.generators.checkpoints import discard
 from tsynth.generators.creation import create
 from tsynth.generators.shares import Shares, told
 from tsynth.jobs import account, estimates, parts
@@ -217,13 +218,21 @@ class _Run:
         if self.output.begin(key) and (model := self._kept_model()) is not None:
             self.progress.say("the model of the unfinished run is used")
             return self._saved(model), choice
+        if self.output.checkpoint.is_dir():
+            self.progress.say("learning goes on where the unfinished run stopped")
         columns = len(train.schema)
         self.progress.stage("fitting", estimate=estimates.fit(train.n_rows, columns, choice.spends))
         with self.watch.stage("fit"):
             generator.fit(
-                train, seed=self.job.seed, minutes=choice.minutes, steps=choice.steps, progress=self.progress
+                train,
+                seed=self.job.seed,
+                minutes=choice.minutes,
+                steps=choice.steps,
+                progress=self.progress,
+                checkpoint=self.output.checkpoint,
             )
         generator.save(self.output.model)
+        discard(self.output.checkpoint)
         self.progress.done()
         return self._saved(generator), choice
 

@@ -15,6 +15,7 @@ from tsynth.data.schema import Schema
 from tsynth.data.sequences import Sequences, concat
 from tsynth.errors import UsageError
 from tsynth.generators.artifacts import load
+from tsynth.generators.checkpoints import discard
 from tsynth.generators.recommend import Recommendation, recommend
 from tsynth.jobs import estimates, parts
 from tsynth.jobs.choosing import choose
@@ -146,9 +147,22 @@ def fit(
     choice.said(progress)
     generator = choice.generator
     progress.stage("fitting", estimate=estimates.fit(data.n_rows, len(data.schema), choice.spends))
-    generator.fit(data, seed=seed, minutes=choice.minutes, steps=choice.steps, progress=progress)
+    unfinished = out.with_name(f"{out.name}.unfinished")
+    if unfinished.is_dir():
+        progress.say(
+            f"{unfinished.name} is of an interrupted fit, which goes on if it had these rows and settings"
+        )
+    generator.fit(
+        data,
+        seed=seed,
+        minutes=choice.minutes,
+        steps=choice.steps,
+        progress=progress,
+        checkpoint=unfinished,
+    )
     progress.done()
     generator.save(out)
+    discard(unfinished)
     return generator, choice.reason
 
 
