@@ -8,7 +8,7 @@ import inspect
 import pytest
 
 import tsynth
-from tsynth import registry
+from tsynth import nets, registry
 
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -19,6 +19,8 @@ def registered(kind: str) -> list:
 
 def run_examples(thing: object, name: str) -> int:
     """Run the examples of a docstring and of its members' docstrings; how many there were."""
+    if getattr(thing, "__module__", "").startswith("tsynth.generators.neural.") and not nets.available():
+        pytest.skip("the extra `neural` is not installed")
     finder, runner = doctest.DocTestFinder(exclude_empty=True), doctest.DocTestRunner(optionflags=OPTIONS)
     lines: list[str] = []
     known = {"tsynth": tsynth, getattr(thing, "__name__", name): thing}
