@@ -7,6 +7,7 @@ from tsynth.data.schema import Column as Column
 from tsynth.data.schema import Schema as Schema
 from tsynth.data.sequences import Sequences as Sequences
 from tsynth.generators.artifacts import load as load
+from tsynth.generators.composite.recurring import Recurring as Recurring
 from tsynth.generators.creation import create as create
 from tsynth.generators.creation import list_generators as list_generators
 from tsynth.generators.neural.autoregressive import Autoregressive as Autoregressive
@@ -25,6 +26,7 @@ __all__ = [
     "Column",
     "MarkovRenewal",
     "Privacy",
+    "Recurring",
     "Report",
     "Schema",
     "Sequences",

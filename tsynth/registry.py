@@ -16,8 +16,10 @@ from tsynth.errors import UsageError
 __all__ = ["GENERATORS", "SCORES", "find", "names"]
 
 GENERATORS = {
+    "autoregressive": "tsynth.generators.neural.autoregressive:Autoregressive",
     "block_bootstrap": "tsynth.generators.statistical.block_bootstrap:BlockBootstrap",
     "markov_renewal": "tsynth.generators.point_process.markov_renewal:MarkovRenewal",
+    "recurring": "tsynth.generators.composite.recurring:Recurring",
 }
 SCORES = {
     "marginals": "tsynth.scores.fidelity.marginals:Marginals",

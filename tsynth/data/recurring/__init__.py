@@ -10,7 +10,7 @@ from tsynth.data.recurring.chains import (
     with_short,
 )
 from tsynth.data.recurring.kinds import Kind, describe
-from tsynth.data.recurring.rows import Recurring, day_length, find_recurring, parties_of, row_codes
+from tsynth.data.recurring.rows import RecurringRows, day_length, find_recurring, parties_of, row_codes
 
 __all__ = [
     "DAY_OF_MONTH",
@@ -19,7 +19,7 @@ __all__ = [
     "PERIODS",
     "Chains",
     "Kind",
-    "Recurring",
+    "RecurringRows",
     "day_length",
     "describe",
     "find_chains",

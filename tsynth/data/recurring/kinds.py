@@ -12,7 +12,7 @@ from tsynth.data.recurring.chains import DAY_OF_MONTH, MONTH_END, PERIOD
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tsynth.data.recurring.rows import Recurring
+    from tsynth.data.recurring.rows import RecurringRows
     from tsynth.data.sequences import Sequences
 
 __all__ = ["Kind", "describe"]
@@ -98,7 +98,7 @@ class Kind:
         return {"sentence": self.sentence(), **found}
 
 
-def describe(found: Recurring, data: Sequences) -> list[Kind]:
+def describe(found: RecurringRows, data: Sequences) -> list[Kind]:
     """One `Kind` for each code of `data` that has chains, those with the most recurring rows first."""
     chains = found.chains
     kinds = []
@@ -129,7 +129,7 @@ def describe(found: Recurring, data: Sequences) -> list[Kind]:
     return sorted(kinds, key=lambda one: -one.recurring)
 
 
-def _named(found: Recurring, code: int, data: Sequences) -> dict[str, Any]:
+def _named(found: RecurringRows, code: int, data: Sequences) -> dict[str, Any]:
     named = {}
     for column, level in zip(found.columns, found.levels[code], strict=True):
         if level >= 0:

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from tsynth.data.schema import Schema
     from tsynth.data.sequences import Sequences
 
-__all__ = ["Recurring", "day_length", "find_recurring", "parties_of", "row_codes"]
+__all__ = ["RecurringRows", "day_length", "find_recurring", "parties_of", "row_codes"]
 
 TOGETHER = 40
 """Most codes that category columns make together."""
 
 
 @dataclass(frozen=True)
-class Recurring:
+class RecurringRows:
     """What recurs in a table.
 
     Parameters
@@ -53,7 +53,7 @@ class Recurring:
     chains: Chains
 
 
-def find_recurring(data: Sequences) -> Recurring:
+def find_recurring(data: Sequences) -> RecurringRows:
     """What recurs in `data`, whose constraints may have been taken off.
 
     The code of a row is the mark and as many other categories as make at most 40 combinations. Where time is neither a
@@ -72,7 +72,7 @@ def find_recurring(data: Sequences) -> Recurring:
         none = np.zeros(0)
         chains = find_chains(np.zeros(data.n_entities + 1, np.int64), none, none.astype(np.int64), none)
         chains = replace(chains, chain=np.full(data.n_rows, -1, np.int32))
-    return Recurring(columns, levels, code, amount, party, day, chains)
+    return RecurringRows(columns, levels, code, amount, party, day, chains)
 
 
 def day_length(data: Sequences) -> float:

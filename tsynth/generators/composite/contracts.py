@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tsynth.data.encoding import Encoder, Field
-    from tsynth.data.recurring import Chains, Recurring
+    from tsynth.data.recurring import Chains, RecurringRows
     from tsynth.data.sequences import Sequences
     from tsynth.data.streams import Streams
 
@@ -94,7 +94,7 @@ def typed(
 def learn(
     bare: Sequences,
     rest: Sequences,
-    found: Recurring,
+    found: RecurringRows,
     types: NDArray[np.int64],
     kind: NDArray[np.int64],
     encoder: Encoder,
@@ -104,7 +104,7 @@ def learn(
 
     Parameters
     ----------
-    found : Recurring
+    found : RecurringRows
     types : int64 array, (T, 2)
         Code and slot of each type.
     kind : int64 array, (C,)
@@ -262,7 +262,7 @@ def _scores(
 
 
 def members(
-    found: Recurring, at: NDArray[np.int64], chains: int
+    found: RecurringRows, at: NDArray[np.int64], chains: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of the contracts, one contract after another: number of the contract, and place of the row."""
     number = np.full(chains + 1, -1, np.int64)

@@ -13,8 +13,7 @@ import pyarrow as pa
 
 from tsynth.data.encoding import Field, Rows
 from tsynth.data.encoding.base import threshold
-from tsynth.data.recurring import Recurring as Found
-from tsynth.data.recurring import find_recurring, parties_of, with_short
+from tsynth.data.recurring import RecurringRows, find_recurring, parties_of, with_short
 from tsynth.data.sequences import Sequences, concat
 from tsynth.data.streams import Streams
 from tsynth.errors import PrivacyWarning, UsageError
@@ -194,7 +193,7 @@ class Recurring(Generator):
             f"inner is a generator, not {inner!r}", fix='give a name, such as inner="markov_renewal"'
         )
 
-    def _found(self, bare: Sequences) -> tuple[Found, NDArray[np.int64], NDArray[np.int64]]:
+    def _found(self, bare: Sequences) -> tuple[RecurringRows, NDArray[np.int64], NDArray[np.int64]]:
         """What recurs, with the short contracts of codes of which next to every row does; types; type of each chain."""
         found = find_recurring(bare)
         chains = found.chains
@@ -226,7 +225,7 @@ class Recurring(Generator):
         return found, types, kind
 
     @staticmethod
-    def _known(found: Found) -> set[str]:
+    def _known(found: RecurringRows) -> set[str]:
         return {*found.columns, *([found.amount] if found.amount else [])}
 
     # -- making
