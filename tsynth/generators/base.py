@@ -11,6 +11,8 @@ A leaf says in `takes` which view it wants and has, over arrays only:
     A view of ``len(entities)`` entities. Entity i may depend only on the seed and its own number.
 ``_forecast(view, horizon, paths, streams) -> view``
     Where it can: `paths` continuations of each entity, one after another.
+``_fill(view, missing, missing_once, empty, streams) -> view``
+    Where it can: the view with what is missing drawn; masks by column, `empty` says whether it may be null.
 
 Attributes ending in "_" must be nested dicts, lists, plain values or arrays: they are what is saved.
 """
@@ -19,7 +21,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -38,6 +40,7 @@ from tsynth.data.streams import Streams
 from tsynth.errors import DataError, NotFitted, PrivacyWarning, SchemaMismatch, UsageError
 from tsynth.generators.conditions import Conditions
 from tsynth.generators.decoding import series_columns, series_rows, series_statics
+from tsynth.generators.filling import complete, fill_holes
 from tsynth.generators.forecasts import continue_with
 from tsynth.generators.parameters import Parameters
 from tsynth.generators.shares import Shares
@@ -238,7 +241,9 @@ class Generator(Parameters):
         seed : int
             Same environment, same seed: same bytes, for any split into parts.
         conditions : frame, optional
-            One row an entity: static columns that are given. A column of the entity's name gives the ids too.
+            One row an entity: static columns that are given. A column of the entity's name gives the ids too. With the
+            time column it holds rows instead, in as many entities as are made: they come back to the letter, with
+            blank cells and columns left out drawn, and no further rows; not every generator can.
         first : int
             Number of the first entity: ``sample(5, first=5)`` continues ``sample(5)``.
         until : optional
@@ -332,7 +337,10 @@ class Generator(Parameters):
         shares: Mapping[Any, Mapping[Any, float]] | None,
     ) -> Iterator[Sequences]:
         self._fitted()
-        given = None if conditions is None else Conditions.read(conditions, self.schema_, self.bare_schema_)
+        given = None
+        if conditions is not None:
+            fills = hasattr(self, "_fill")
+            given = Conditions.read(conditions, self.schema_, self.bare_schema_, rows=fills)
         if given is not None:
             n = given.check_count(n)
         n = _positive(self.n_entities_ if n is None else n, "n")
@@ -356,14 +364,16 @@ class Generator(Parameters):
     ) -> Sequences:
         streams = Streams(seed, f"sample:{self.name}", entities)
         here = None if given is None else given.take(range(entities.start - first, entities.stop - first))
-        fields = None if here is None else here.fields(self.encoder_)
-        view = self._sample(entities, streams.purpose("model"), fields)
-        made = self._decode(view, streams.purpose("decode"), entities.start)
-        if here is not None:
-            made = here.apply_bare(made)
-        made = self.constraints_.restore(made, streams.purpose("constraints"))
-        if here is not None:
-            made = here.apply(made)
+        if here is not None and here.rows is not None:
+            names = [c.name for c in self.schema_ if c.role not in ("entity", "time")]
+            made = complete(self, here.rows, names, streams, first=entities.start, empty=True)
+        else:
+            made = self._bare(entities, seed, given, first)
+            if here is not None:
+                made = here.apply_bare(made)
+            made = self.constraints_.restore(made, streams.purpose("constraints"))
+            if here is not None:
+                made = here.apply(made)
         made = replace(
             made.with_schema(self.schema_),
             origin=getattr(self, "_origin", "pyarrow"),
@@ -371,6 +381,14 @@ class Generator(Parameters):
             out_of_order=0.0,
         )
         return made if until is None else made.keep_rows(made.time <= _moment(until, made))
+
+    def _bare(self, entities: range, seed: int, given: Conditions | None, first: int) -> Sequences:
+        """Rows before constraints, and what was given to the letter, come back."""
+        streams = Streams(seed, f"sample:{self.name}", entities)
+        here = None if given is None else given.take(range(entities.start - first, entities.stop - first))
+        fields = None if here is None else here.fields(self.encoder_)
+        view = self._sample(entities, streams.purpose("model"), fields)
+        return self._decode(view, streams.purpose("decode"), entities.start)
 
     def _enough(self, rows: int, seed: int, first: int, until: Any) -> Sequences:
         self._fitted()
@@ -421,15 +439,44 @@ class Generator(Parameters):
         self._same(history)
         return continue_with(self, history, horizon, _positive(paths, "paths"), seed)
 
-    def impute(self, data: Sequences, *, paths: int = 1, seed: int = 0) -> Sequences:
-        """Fill the holes of `data`, where the generator can.
+    def impute(
+        self,
+        data: Sequences,
+        *,
+        paths: int = 1,
+        seed: int = 0,
+        columns: Sequence[str] | None = None,
+    ) -> Sequences:
+        """Fill the holes of `data`, where the generator can; cells that are not null come back to the letter.
+
+        Parameters
+        ----------
+        data : Sequences
+            In the schema that was learned.
+        paths : int
+            Times that the holes are filled; with several a static column `path` numbers them, and the fills of one
+            entity stand one after another.
+        seed : int
+        columns : sequence of str, optional
+            Columns whose nulls are holes, every column that has nulls without it. Name them where null is a value of
+            its own in others ("not measured").
+
+        Returns
+        -------
+        Sequences
+            The rows of `data`. A hole stays where the column never had a value beside such a code, and in identifiers
+            and texts.
 
         Raises
         ------
         UsageError
-            This generator cannot.
+            This generator cannot, or a column is not there or cannot be filled.
         """
-        raise UsageError(f"{self.name} cannot fill holes", fix="choose another generator")
+        self._fitted()
+        if not hasattr(self, "_fill"):
+            raise UsageError(f"{self.name} cannot fill holes", fix="choose another generator")
+        self._same(data)
+        return fill_holes(self, data, columns, _positive(paths, "paths"), seed)
 
     def diagnose(self, holdout: Sequences | None = None) -> dict[str, Any]:
         """What was learned, from how much, and what this generator cannot keep; leaves add residuals and order."""

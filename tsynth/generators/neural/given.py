@@ -213,7 +213,7 @@ def _fields(
     out = {}
     if made["mark"] is not None:
         low = int(made["lowest"])
-        level = (made["base"][code] + low).astype(np.int32)
+        level = (made["level"][code] + low).astype(np.int32)
         out[made["mark"]] = Field(made["mark"], level, None, int(made["mark_choices"]), nullable=low == 0)
     for j, name in enumerate(made["fields"]):
         first = int(made["field_first"][j])
@@ -261,7 +261,7 @@ def fill_view(
         if name in missing:
             choice[missing[name], j] = kind
     lay, nets, lim, widest = layout(made), model._nets(), limits(made), model._widest(made)
-    void = (made["base"] == 0) & (made["lowest"] == 0) & (made["mark"] is not None)
+    void = (made["level"] == 0) & (made["lowest"] == 0) & (made["mark"] is not None)
     origin = totals.openings(made, model.encoder_, statics, view.n_entities)
     at, index, x = fixed_features(made, statics, view.n_entities)
     numbers = np.asarray(streams.entities, np.int64)

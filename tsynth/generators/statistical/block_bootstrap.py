@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from tsynth.errors import DataError, UsageError
+from tsynth.generators.ahead import times_ahead
 from tsynth.generators.base import Generator
 from tsynth.generators.statistical import bank as banks
-from tsynth.generators.statistical.ahead import times_ahead
 from tsynth.generators.views import Series
 
 if TYPE_CHECKING:
@@ -170,7 +170,10 @@ class BlockBootstrap(Generator):
         if not lengths.all():
             raise DataError("an entity has no rows to continue", fix="leave out entities without rows")
         bank = banks.build(view.offsets, view.time, view.values, view.columns, self._settings(), ahead=True)
-        times = [times_ahead(view, i, horizon) for i in range(view.n_entities)]
+        times = [
+            times_ahead(view.time[a:b], horizon, view.unit, view.calendar)
+            for a, b in zip(view.offsets[:-1], view.offsets[1:], strict=True)
+        ]
         steps = np.array([len(t) for t in times], np.int64)
         m = view.n_entities
         # path p of history i is entity p m + i, so that the histories of one calendar share path p

@@ -11,26 +11,33 @@ from tsynth.data.clock import TICKS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tsynth.generators.views import Series
-
 __all__ = ["times_ahead"]
 
 
-def times_ahead(view: Series, entity: int, horizon: float) -> NDArray[np.float64]:
+def times_ahead(time: NDArray[np.float64], horizon: float, unit: str, calendar: bool) -> NDArray[np.float64]:
     """Times of the `horizon` steps (an int) or of all steps within `horizon` time units (a float) after a series.
 
     The step is the most usual one; months, quarters and years keep their day of the month or its end, and
     working days skip weekends.
+
+    Parameters
+    ----------
+    time : float64 array
+        Times of the series, at least one, in `unit`.
+    horizon : int or float
+    unit : str
+        The schema's time unit.
+    calendar : bool
+        Whether time is a date.
     """
-    time = view.time[view.offsets[entity] : view.offsets[entity + 1]]
     gaps = np.diff(time)
     step = float(np.median(gaps)) if len(gaps) else 1.0
     step = step if step > 0 else 1.0
     count = horizon if isinstance(horizon, int) else max(1, int(horizon / step + 1e-9))
     plain = time[-1] + step * np.arange(1, count + 1)
-    if not view.calendar or view.unit not in TICKS or not len(gaps):
+    if not calendar or unit not in TICKS or not len(gaps):
         return plain
-    scale = TICKS[view.unit] / TICKS["d"]
+    scale = TICKS[unit] / TICKS["d"]
     days = time * scale
     dates = np.floor(days).astype("datetime64[D]")
     months = dates.astype("datetime64[M]")

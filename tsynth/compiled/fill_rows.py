@@ -1,0 +1,270 @@
+"""Holes of given rows, filled by an autoregressive network: drawn from what was before, weighed by what comes after.
+
+For each row with holes several fills are drawn. The weight of one is the likelihood of what is given in the rest of
+the row and in the rows just after it, holes there drawn anew; one fill is taken by weight and the walk goes on: a
+particle filter of one particle with lookahead (Lin, Chen and Liu 2013, "Lookahead strategies for sequential Monte
+Carlo", Statistical Science 28, section 3). The likelihood of times is left out, they are given in all fills alike.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tsynth.compiled import memory
+from tsynth.compiled import walk_rows as rows
+from tsynth.compiled.jit import compiled
+from tsynth.compiled.random import start
+
+__all__ = ["BLANK", "HOLE", "fill"]
+
+BLANK, HOLE = -1, -2
+"""Codes and choices that are to be drawn: as the network would, or not null."""
+COARSE = 0.02
+"""Width of a value's cell on the scale of scores, so that a density can be held against the share of copies."""
+UNLIKELY = 1e-12
+
+_forget, _remember, _steady, _passing = memory.forget, memory.remember, memory.steady, memory.passing
+_add, _layer, _pick, _exponentials = rows._add, rows._layer, rows._pick, rows._exponentials
+_codes, _outs, _draw = rows._codes, rows._outs, rows._draw
+N, LAST = memory.N, memory.LAST
+
+
+@compiled
+def copy_memory(source, to):
+    """What one memory holds, written into another."""
+    to.scalar[:] = source.scalar
+    to.count[:] = source.count
+    to.when[:] = source.when
+    to.dom[:] = source.dom
+    to.month[:] = source.month
+    to.regular[:] = source.regular
+    to.area[:] = source.area
+    to.choice[:] = source.choice
+    to.score[:] = source.score
+    to.before[:] = source.before
+    to.mean[:] = source.mean
+    to.known[:] = source.known
+    to.slot_choice[:] = source.slot_choice
+    to.slot_value[:] = source.slot_value
+    to.slot_score[:] = source.slot_score
+    to.slot_mean[:] = source.slot_mean
+    to.slot_known[:] = source.slot_known
+    to.value[:] = source.value
+    to.tally[:] = source.tally
+    to.since[:] = source.since
+
+
+@compiled
+def _likelihood(f, code, m, lay, nets, out, weight, choice, value):
+    """Logarithm of how likely a given choice and value of field `f` are, by its outputs."""
+    size, first = lay.choices[f], lay.first[f]
+    options = size + (2 if first >= 0 else 0)
+    slot = lay.slot[code]
+    _exponentials(out, weight[:options])
+    total = 0.0
+    for c in range(options):
+        total += weight[c]
+    share = weight[choice] / total
+    if first >= 0 and choice >= first:
+        low, many = options + 3, nets.mixtures
+        copied = 0.0
+        if m.slot_choice[slot, f] == choice and m.slot_value[slot, f] == value:
+            copied += weight[size] / total
+        if m.choice[f] == choice and m.value[f] == value:
+            copied += weight[size + 1] / total
+        _exponentials(out[low : low + many], weight[options : options + many])
+        whole = density = 0.0
+        for k in range(many):
+            w = weight[options + k]
+            spread = math.exp(min(max(out[low + 2 * many + k], -4.6), 1.5))
+            z = (value - out[low + many + k]) / spread
+            whole += w
+            density += w * math.exp(-0.5 * z * z) / (spread * 2.5066282746310002)
+        share = share * min(1.0, COARSE * density / whole) + copied
+    return math.log(share + UNLIKELY)
+
+
+@compiled
+def _row(
+    m, lay, lim, nets, fi, fx, t, given_code, given_choice, given_value, void, masked, before, counts, choice, value,
+    rng, scratch,
+):  # fmt: skip
+    """Draw what is missing in a row; its code and the log likelihood of what is given."""
+    bi, bx, e1, e2, e3, ew, h1, h2, x, hidden, out, weight = scratch
+    codes = len(lay.slot)
+    k = _passing(m, lay, t, bi, bx, _steady(m, lay, fi, fx, bi, bx))
+    e1[:] = nets.event1_bias
+    _add(nets.event1, bi, bx, 0, k, e1)
+    _layer(nets.event2, nets.event2_bias, e1, e2)
+    _layer(nets.event3, nets.event3_bias, e2, e3)
+    _exponentials(e3, ew)
+    ew[codes] = 0.0
+    likely = 0.0
+    c = given_code
+    if c < 0:
+        if masked:
+            _codes(ew, m, lim, lay, t, before, counts[0], counts[1], counts[2], lay.day > 0)
+        left = 0.0
+        for j in range(codes):
+            if c == HOLE and void[j]:
+                ew[j] = 0.0
+            left += ew[j]
+        if left <= 0:  # everything is forbidden: the network alone decides
+            _exponentials(e3, ew)
+            ew[codes] = 0.0
+        c = _pick(ew, rng)
+    else:
+        total = 0.0
+        for j in range(codes):
+            total += ew[j]
+        likely += math.log(ew[c] / total + UNLIKELY)
+    h1[:] = nets.trunk1_bias
+    _add(nets.trunk1, bi, bx, 0, k, h1)
+    own = nets.trunk1[len(nets.trunk1) - codes + c]
+    for j in range(len(h1)):
+        h1[j] += own[j]
+    _layer(nets.trunk2, nets.trunk2_bias, h1, h2)
+    for f in range(len(lay.choices)):
+        _outs(f, c, t, m, lay, lim, nets, h2, x, hidden, out, choice, value)
+        if given_choice[f] >= 0:
+            choice[f], value[f] = given_choice[f], given_value[f]
+            likely += _likelihood(f, c, m, lay, nets, out, weight, choice[f], value[f])
+        else:
+            _draw(f, c, m, lay, lim, nets, out, weight, choice, value, rng, given_choice[f] == HOLE)
+    return c, likely
+
+
+@compiled
+def _blank(code, choice):
+    """Whether anything of a row is missing."""
+    missing = code < 0
+    for f in range(len(choice)):
+        missing = missing or choice[f] < 0
+    return missing
+
+
+@compiled
+def _told(code, choice):
+    """Whether anything of a row is given."""
+    given = code >= 0
+    for f in range(len(choice)):
+        given = given or choice[f] >= 0
+    return given
+
+
+@compiled
+def fill(
+    lay, m, trial, nets, lim, void, offsets, time, code, choice, value, origin, fixed_at, fixed_index, fixed_value,
+    key, entities, widest, fills, ahead,
+):  # fmt: skip
+    """The rows with their holes filled.
+
+    Parameters
+    ----------
+    lay, nets, lim : Layout, Nets, Limits
+    m, trial : Memory
+        That of the walk, and one for trials.
+    void : bool array, (codes,)
+        Codes that stand for null.
+    offsets, time, code, choice, value : arrays
+        Rows of each entity; a code or choice is `BLANK` or `HOLE` where it is to be drawn.
+    origin : float64 array, (N,)
+        Opening of the running total.
+    fixed_at, fixed_index, fixed_value : arrays
+        Features of each entity's statics.
+    key, entities : uint64, int64 array
+    widest : int
+    fills, ahead : int
+        Fills that are tried for a row with holes, and rows after it that they are weighed by.
+
+    Returns
+    -------
+    code, choice, value : arrays
+    """
+    fields, codes = len(lay.choices), len(lay.slot)
+    wide = 16
+    for f in range(fields):
+        wide = max(wide, nets.width[f] + lay.choices[f] + 8)
+    scratch = (
+        np.empty(widest, np.int32), np.empty(widest), np.zeros(nets.event1.shape[1], np.float32),
+        np.zeros(nets.event2.shape[1], np.float32), np.zeros(codes + 1, np.float32), np.zeros(codes + 1),
+        np.zeros(nets.trunk1.shape[1], np.float32), np.zeros(nets.trunk2.shape[1], np.float32), np.zeros(widest),
+        np.zeros(nets.hidden, np.float32), np.zeros(wide, np.float32), np.zeros(2 * wide),
+    )  # fmt: skip
+    counts = np.zeros((3, codes), np.int64)  # rows of each code on the tick, in the month, in all
+    codes_out, choices_out, values_out = code.copy(), choice.copy(), value.copy()
+    tried, tried_choice, tried_value = (
+        np.zeros(fills, np.int64),
+        np.zeros((fills, fields), np.int64),
+        np.zeros((fills, fields)),
+    )
+    likely = np.zeros(fills)
+    later_choice, later_value = np.zeros(fields, np.int64), np.zeros(fields)
+    rng = np.empty(4, np.uint64)
+    for i in range(len(entities)):
+        start(rng, key, entities[i])
+        _forget(m, origin[i])
+        counts[:] = 0
+        month = -1
+        before = codes
+        fi = fixed_index[fixed_at[i] : fixed_at[i + 1]]
+        fx = fixed_value[fixed_at[i] : fixed_at[i + 1]]
+        for r in range(offsets[i], offsets[i + 1]):
+            t = time[r]
+            if lay.day > 0:
+                now = lay.calendar[memory._day(lay, t), 3]
+                if now != month:
+                    month = now
+                    counts[1] = 0
+            if m.scalar[N] == 0 or t != m.scalar[LAST]:
+                counts[0] = 0
+                before = codes
+            if _blank(code[r], choice[r]):
+                stop = min(offsets[i + 1], r + 1 + ahead)
+                weighed = _told(code[r], choice[r])
+                for s in range(r + 1, stop):
+                    weighed = weighed or _told(code[s], choice[s])
+                many = fills if weighed else 1
+                for k in range(many):
+                    c, likely[k] = _row(
+                        m, lay, lim, nets, fi, fx, t, code[r], choice[r], value[r], void, True, before, counts,
+                        tried_choice[k], tried_value[k], rng, scratch,
+                    )  # fmt: skip
+                    tried[k] = c
+                    if not weighed:
+                        break
+                    twin = -1
+                    for j in range(k):
+                        if (
+                            tried[j] == c
+                            and np.all(tried_choice[j] == tried_choice[k])
+                            and np.all(tried_value[j] == tried_value[k])
+                        ):
+                            twin = j
+                            break
+                    if twin >= 0:  # the same fill again has the same weight
+                        likely[k] = likely[twin]
+                        continue
+                    copy_memory(m, trial)
+                    _remember(trial, lay, t, c, tried_choice[k], tried_value[k])
+                    for s in range(r + 1, stop):
+                        c, more = _row(
+                            trial, lay, lim, nets, fi, fx, time[s], code[s], choice[s], value[s], void, False, before,
+                            counts, later_choice, later_value, rng, scratch,
+                        )  # fmt: skip
+                        likely[k] += more
+                        _remember(trial, lay, time[s], c, later_choice, later_value)
+                k = 0
+                if weighed:
+                    _exponentials(likely, likely)
+                    k = _pick(likely, rng)
+                codes_out[r] = tried[k]
+                choices_out[r] = tried_choice[k]
+                values_out[r] = tried_value[k]
+            c = codes_out[r]
+            _remember(m, lay, t, c, choices_out[r], values_out[r])
+            counts[:, c] += 1
+            before = c
+    return codes_out, choices_out, values_out
