@@ -25,8 +25,8 @@ class Stepwise(MarkovRenewal):
 
     name = recommending.NEURAL
 
-    def fit(self, data, *, seed=0, minutes=None, steps=None, progress=None):
-        super().fit(data, seed=seed, minutes=minutes, steps=steps, progress=progress)
+    def fit(self, data, *, minutes=None, steps=None, **given):
+        super().fit(data, minutes=minutes, steps=steps, **given)
         self.steps_ = steps or round(100 * minutes)
         return self
 
@@ -70,7 +70,7 @@ def chosen(data, **generator):
 @pytest.mark.usefixtures("stepwise")
 def test_time_goes_to_a_generator_that_learns_by_steps(accounts):
     found = chosen(accounts)
-    assert (found.generator.name, found.minutes, found.spends) == (Stepwise.name, 10.0, 10.0)
+    assert (found.generator.name, found.minutes, found.spends) == (Stepwise.name, 10.0, 1.5)
     assert chosen(accounts, name="auto").generator.name == Stepwise.name
     exact = chosen(accounts, steps=40)
     assert (exact.generator.name, exact.minutes, exact.steps) == (Stepwise.name, None, 40)

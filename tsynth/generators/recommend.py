@@ -11,7 +11,7 @@ from tsynth import nets, registry
 from tsynth.data.sequences import Sequences
 from tsynth.errors import UsageError
 
-__all__ = ["MINUTES", "Recommendation", "learns_by_steps", "recommend"]
+__all__ = ["MINUTES", "Recommendation", "learns_by_steps", "minutes_needed", "recommend"]
 
 MINUTES = 10.0
 """Time to learn, where nobody says."""
@@ -99,10 +99,15 @@ def learns_by_steps(name: str) -> bool:
     return name == NEURAL or registry.GENERATORS.get(name, "").startswith("tsynth.generators.neural.")
 
 
+def minutes_needed(rows: int) -> float:
+    """Minutes from which on it is worth while to learn so many rows by steps."""
+    return next(enough for most, enough in NEEDED if rows <= most)
+
+
 def _mixed(data: Sequences, minutes: float) -> list[Recommendation]:
     if NEURAL not in registry.names("generators") or data.n_entities < FEWEST:
         return _simple(data)
-    needed = next(enough for rows, enough in NEEDED if data.n_rows <= rows)
+    needed = minutes_needed(data.n_rows)
     better = f"{NEURAL}, which learns how a row follows from all rows before it and from what is fixed of the entity"
     if not nets.available():
         return _simple(data, f"The extra `neural` (pip install 'tsynth[neural]') would add {better}.")

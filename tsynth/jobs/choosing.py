@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tsynth import registry
 from tsynth.errors import UsageError
 from tsynth.generators.creation import create
-from tsynth.generators.recommend import MINUTES, learns_by_steps, recommend
+from tsynth.generators.recommend import MINUTES, learns_by_steps, minutes_needed, recommend
 
 if TYPE_CHECKING:
     from tsynth.data.sequences import Sequences
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tsynth.jobs.progress import Progress
 
 __all__ = ["Choice", "choose"]
+
+ENDS = 3.0
+"""Times the least time that is worth while, after which learning mostly ends by itself."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Choice:
         What would allow a better one, in a sentence, or empty.
     minutes, steps : float, int or None
         How long it may learn: a time, an exact number of steps, or neither where it takes what it needs.
+    spends : float, optional
+        Minutes that fitting will take, about; None where the generator does not learn by steps.
     """
 
     generator: Generator
@@ -39,11 +44,7 @@ class Choice:
     advice: str = ""
     minutes: float | None = None
     steps: int | None = None
-
-    @property
-    def spends(self) -> float | None:
-        """Minutes that fitting will take; None where the generator does not learn by steps."""
-        return self.minutes if learns_by_steps(self.generator.name) else None
+    spends: float | None = None
 
     @property
     def sentences(self) -> str:
@@ -91,4 +92,7 @@ def choose(wanted: GeneratorPart, train: Sequences, privacy: PrivacyPart | None 
     minutes = wanted.minutes
     if minutes is None and wanted.steps is None and learns_by_steps(generator.name):
         minutes = MINUTES
-    return Choice(generator, reason, advice, minutes, wanted.steps)
+    spends = None
+    if minutes is not None and learns_by_steps(generator.name):
+        spends = min(minutes, ENDS * minutes_needed(train.n_rows))
+    return Choice(generator, reason, advice, minutes, wanted.steps, spends)
