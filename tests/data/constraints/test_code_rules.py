@@ -146,12 +146,16 @@ class TestRestoring:
         assert moved.column("x").to_pylist() == [3, 1, 2]
         assert moved.time.tolist() == [0.0, 0.0, 2.0]
         assert Opens(columns=("code",), level="z").restore(data) is data
-        assert Opens(columns=("code",), level="b", always=True, sets=True).holds(swapped) == 0.0
+        assert Opens(columns=("code",), level="b", always=True, sets=(("code", "b"),)).holds(swapped) == 0.0
 
     def test_an_entity_without_the_code(self, sequences):
         data = sequences({"id": [1, 1, 2], "time": [0.0, 1.0, 0.0], "code": ["a", "b", "b"]})
         rule = Opens(columns=("code",), level="a", always=True)
-        assert replace(rule, sets=True).restore(data).column("code").to_pylist() == ["a", "b", "a"]
+        assert replace(rule, sets=(("code", "a"),)).restore(data).column("code").to_pylist() == [
+            "a",
+            "b",
+            "a",
+        ]
         assert rule.restore(data).lengths.tolist() == [2, 0]
 
     def test_dictionaries_and_entities_without_rows(self, sequences):
@@ -171,6 +175,63 @@ class TestRestoring:
     def test_json_and_back(self, sequences):
         for rule in found(careers(sequences, values=False)):
             assert from_dict(rule.to_dict()) == rule
+
+
+def accounts(sequences, seed=0, n=150):
+    """Accounts that open with cash in, and have interest at month ends; five pairs of type and kind occur."""
+    random = np.random.default_rng(seed)
+    out = {"id": [], "time": [], "type": [], "kind": []}
+    ends = np.arange("2020-03", "2021-03", dtype="datetime64[M]").astype("datetime64[D]") - 1
+    for i in range(n):
+        days = np.datetime64("2020-01-01") + np.sort(random.integers(5, 400, 12))
+        kinds = ["cash", *random.choice(["cash", "card", "transfer"], 11)]
+        sides = ["in", *np.where(np.array(kinds[1:]) == "cash", random.choice(["in", "out"], 11), "out")]
+        own = list(zip(days, sides, kinds, strict=True))
+        own += [(d, "in", "interest") for d in ends if d >= days[0]]
+        for day, side, kind in sorted(own, key=lambda row: row[0]):
+            for name, value in zip(out, (i, day, side, kind), strict=True):
+                out[name].append(value)
+    out["time"] = np.array(out["time"], dtype="M8[D]")
+    return sequences(out)
+
+
+class TestAmongOthers:
+    def test_combinations_and_the_calendar_hold_too(self, sequences):
+        data = accounts(sequences)
+        rules = Constraints(find(data))
+        assert {rule.sentence() for rule in rules} == {
+            "every entity begins with kind = cash",
+            "type, kind: only the 5 combinations that occur",
+            "rows with kind = interest fall on the last day of a month, once a month only",
+        }
+        bare = rules.remove(data)
+        merged = next(c for c in bare.schema if c.name not in ("id", "time"))
+        random = np.random.default_rng(1)
+        for _ in range(10):
+            share = random.dirichlet(np.full(5, 0.3))
+            codes = random.choice(np.array(merged.levels), bare.n_rows, p=share)
+            made = rules.restore(bare.with_columns({merged.name: pa.array(codes)}))
+            assert {rule.sentence(): rule.holds(made) for rule in rules} == {r.sentence(): 1.0 for r in rules}
+            assert (made.lengths > 0).all()
+            assert made.schema == data.schema
+
+    def test_a_state_that_ends_all(self, sequences):
+        random = np.random.default_rng(0)
+        ids, states = [], []
+        for i in range(200):
+            own = ["well", *random.choice(["well", "ill"], random.integers(2, 9)), *["dead"] * (i % 2)]
+            ids += [i] * len(own)
+            states += own
+        data = sequences({"id": ids, "time": np.arange(float(len(ids))), "state": states})
+        rules = Constraints(find(data))
+        said = {rule.sentence() for rule in rules}
+        assert {"every entity begins with state = well", "nothing comes after state = dead"} <= said
+        for _ in range(10):
+            made = rules.restore(
+                data.with_columns({"state": pa.array(random.choice(["well", "ill", "dead"], data.n_rows))})
+            )
+            assert all(rule.holds(made) == 1.0 for rule in rules)
+            assert (made.lengths > 0).all()
 
 
 def test_masks_say_what_the_rules_say(sequences):

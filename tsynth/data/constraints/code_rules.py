@@ -34,7 +34,7 @@ class Opens(Constraint):
 
     An entity that has it later only: the first such row comes to the front, by "move" with the time of the first row,
     by "swap" with what stands in the two rows changing places, times apart. An entity without it, where all must have
-    it: its first row gets the code where `sets`, else its rows are left out.
+    it: its first row gets the code and what goes with it, or, where nothing is named, its rows are left out.
 
     Parameters
     ----------
@@ -45,8 +45,10 @@ class Opens(Constraint):
     always : bool
         Whether every entity begins so.
     by : {"swap", "move"}
-    sets : bool
-        Whether the code alone may be changed, because no other rule speaks of it.
+    sets : tuple of (column, value)
+        What the first row of an entity without the code gets: the code and what combines with it.
+    quiet : tuple of str
+        Columns of `sets` of which rules of the calendar speak, but not of these values: they come back first.
     """
 
     name: ClassVar[str] = "first_code"
@@ -54,12 +56,12 @@ class Opens(Constraint):
     level: Any = None
     always: bool = False
     by: str = "swap"
-    sets: bool = False
+    sets: tuple[tuple[str, Any], ...] = ()
+    quiet: tuple[str, ...] = ()
 
     @property
     def changes(self) -> frozenset[str]:
-        own = [self.columns[0]] if self.sets else []
-        return frozenset({ORDER, *self.columns[1:], *own})
+        return frozenset({ORDER, *self.columns[1:], *(n for n, _ in self.sets if n not in self.quiet)})
 
     @property
     def ready(self) -> bool:
@@ -101,7 +103,9 @@ class Opens(Constraint):
         if self.sets:
             wrong = np.zeros(data.n_rows, np.bool_)
             wrong[data.offsets[own[without]]] = True
-            return rewritten(data, self.columns[0], wrong, self.level)
+            for name, value in self.sets:
+                data = rewritten(data, name, wrong, value)
+            return data
         if data.schema.frequency is not None:
             return data  # a regular series has no rows to spare
         return data.keep_rows(~np.isin(data.entity_of_row, own[without]))
@@ -215,7 +219,9 @@ class OnlyAfter(_Rows):
     needs: Any = None
 
     def sentence(self) -> str:
-        return f"{self.columns[0]} = {self.level} comes only with or after the first {self.needs} of an entity"
+        return (
+            f"{self.columns[0]} = {self.level} comes only with or after the first {self.needs} of an entity"
+        )
 
     def check(self, data: Sequences) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         codes = places(data, self.columns[0], (self.level, self.needs))
@@ -223,11 +229,13 @@ class OnlyAfter(_Rows):
 
 
 def rewritten(data: Sequences, name: str, wrong: NDArray[np.bool_], level: Any) -> Sequences:
-    """The data with one level in these rows of a column."""
+    """The data with one level, or null, in these rows of a column."""
     array, column = data.column(name), data.schema[name]
     if pa.types.is_dictionary(array.type):
         levels = lattice.levels(column)
-        own = np.where(wrong, levels.index(level), data.codes(name))
+        own = np.where(wrong, -1 if level is None else levels.index(level), data.codes(name))
         return data.with_columns({name: lattice.decoded(own, levels, parse(column.dtype))})
-    value = lattice.decoded(np.zeros(data.n_rows, np.int64), (level,), array.type)
+    value = pa.scalar(None, array.type)
+    if level is not None:
+        value = lattice.decoded(np.zeros(data.n_rows, np.int64), (level,), array.type)
     return data.with_columns({name: pc.if_else(pa.array(wrong), value, array)})

@@ -159,11 +159,11 @@ def _openers(halves: Halves, looked: list[_Seen], others: Sequence[Constraint]) 
             if states.issuperset(set(seen.levels) - {level}):
                 continue  # all others are never left, so none can come before
             rule = Opens(
-                columns=(seen.name, str(time)) if moves else (seen.name,), level=level, sets=not about,
+                columns=(seen.name, str(time)) if moves else (seen.name,), level=level,
                 always=bool(n >= halves.threshold * with_rows), by="move" if moves else "swap",
             )  # fmt: skip
             if (confirmed := halves.confirm(rule)) is not None:
-                found.append((float(by_chance), confirmed))
+                found.append((float(by_chance), _with_setting(confirmed, others, time)))
     return found
 
 
@@ -192,10 +192,40 @@ def _beside_each_other(data: Sequences, openers: list[Opens], first: set[tuple[s
         return rules[-1:]
     setting: set[str] = set()
     for i, rule in reversed(list(enumerate(rules))):
-        name = rule.columns[0]
-        rules[i] = replace(rule, columns=(name, time), by="move", sets=rule.sets and name not in setting)
-        setting.add(name)
+        own = {name for name, _ in rule.sets}
+        moved = replace(rule, columns=(rule.columns[0], time), by="move")
+        rules[i] = moved if own.isdisjoint(setting) else replace(moved, sets=(), quiet=())
+        setting |= own
     return rules
+
+
+def _with_setting(rule: Opens, others: Sequence[Constraint], time: str | None) -> Opens:
+    """With what the first row of an entity without the code may get, where other rules allow that."""
+    name, quiet = rule.columns[0], set()
+    merged = [r for r in others if isinstance(r, Combination) and name in r.columns]
+    sets: tuple[tuple[str, Any], ...] = ((name, rule.level),)
+    if merged:
+        at = merged[0].columns.index(name)
+        usual = next((own for own in merged[0].combinations if own[at] == rule.level), None)
+        if usual is None:
+            return rule
+        sets = tuple(zip(merged[0].columns, usual, strict=True))
+    for own, value in sets:
+        about = [r for r in speak_of(others, own) if r not in merged]
+        if any(_moves(r, str(time)) for r in about):
+            quiet.add(own)
+        for other in about:
+            moves = _moves(other, str(time))
+            if (
+                isinstance(other, Delay)
+                or own in other.writes
+                or (moves and value in getattr(other, "levels", ()))
+            ):
+                return rule
+            # what reads a column that is changed in silence must come back later for another reason
+            if own in quiet and not moves and ORDER not in other.reads - other.changes:
+                return rule
+    return replace(rule, sets=sets, quiet=tuple(sorted(quiet)))
 
 
 def _moves(rule: Constraint, time: str) -> bool:
