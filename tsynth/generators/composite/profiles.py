@@ -14,7 +14,7 @@ __all__ = ["Profiles"]
 
 SHRINK = 5.0
 """Entities by which the mean of a profile leans on that of all."""
-ROUNDS = 6
+ROUNDS = 20
 
 
 @dataclass(frozen=True)

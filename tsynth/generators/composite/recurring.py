@@ -31,7 +31,7 @@ __all__ = ["Recurring"]
 TRIES = 4
 """Sets of contracts that are tried for an entity where a column is a running total."""
 TRIED = 1024
-"""Entities of the inner generator to which contracts are calibrated."""
+"""Most entities of the inner generator to which contracts are calibrated."""
 PURE = 0.8
 """Share of the rows of a code in steady contracts from which on its few others are contracts too, short ones."""
 
@@ -96,7 +96,7 @@ class Recurring(Generator):
         "a contract's row that lacks in one month for all (no salary in December)",
         "one party with several contracts of an entity",
         "contracts due every two or more months",
-        "what the inner generator cannot keep of the other rows",
+        "what the inner generator cannot keep; where it learns all rows, which entities have which contracts too",
     )
 
     contracts_: dict[str, Any]
@@ -175,8 +175,9 @@ class Recurring(Generator):
 
     def _calibrate(self, data: Sequences, seed: int) -> None:
         """Sample the inner generator, and let contracts be beside its rows what they are in the source."""
-        made = self._inner._bare(range(TRIED), seed, None, 0).with_schema(self.bare_schema_)
-        streams = Streams(seed, f"calibrate:{self.name}", range(TRIED))
+        size = min(TRIED, 4 * self.n_entities_)
+        made = self._inner._bare(range(size), seed, None, 0).with_schema(self.bare_schema_)
+        streams = Streams(seed, f"calibrate:{self.name}", range(size))
         self.contracts_ = contracts.calibrate(self.contracts_, made, self._statics(made), streams)
         totals = choosing.running(self.constraints_)
         if totals:
