@@ -54,6 +54,8 @@ def copy_memory(source, to):
     to.value[:] = source.value
     to.tally[:] = source.tally
     to.since[:] = source.since
+    to.slot_level[:] = source.slot_level
+    to.slot_level_mean[:] = source.slot_level_mean
 
 
 @compiled
@@ -87,45 +89,34 @@ def _likelihood(f, code, m, lay, nets, out, weight, choice, value):
 
 
 @compiled
-def _row(
-    m, lay, lim, nets, fi, fx, t, given_code, given_choice, given_value, void, masked, before, counts, choice, value,
-    rng, scratch,
-):  # fmt: skip
-    """Draw what is missing in a row; its code and the log likelihood of what is given."""
-    bi, bx, e1, e2, e3, ew, h1, h2, x, hidden, out, weight = scratch
-    codes = len(lay.slot)
-    k = _passing(m, lay, t, bi, bx, _steady(m, lay, fi, fx, bi, bx))
+def _events(lay, nets, k, scratch):
+    """Weights of the codes at a moment, nothing left out."""
+    bi, bx, e1, e2, e3, ew = scratch[:6]
     e1[:] = nets.event1_bias
     _add(nets.event1, bi, bx, 0, k, e1)
     _layer(nets.event2, nets.event2_bias, e1, e2)
     _layer(nets.event3, nets.event3_bias, e2, e3)
     _exponentials(e3, ew)
-    ew[codes] = 0.0
-    likely = 0.0
-    c = given_code
-    if c < 0:
-        if masked:
-            _codes(ew, m, lim, lay, t, before, counts[0], counts[1], counts[2], lay.day > 0)
-        left = 0.0
-        for j in range(codes):
-            if c == HOLE and void[j]:
-                ew[j] = 0.0
-            left += ew[j]
-        if left <= 0:  # everything is forbidden: the network alone decides
-            _exponentials(e3, ew)
-            ew[codes] = 0.0
-        c = _pick(ew, rng)
-    else:
-        total = 0.0
-        for j in range(codes):
-            total += ew[j]
-        likely += math.log(ew[c] / total + UNLIKELY)
+    ew[len(lay.slot)] = 0.0
+
+
+@compiled
+def _trunk(lay, nets, k, c, scratch):
+    """What all fields of a row of code `c` share."""
+    bi, bx, h1, h2 = scratch[0], scratch[1], scratch[6], scratch[7]
     h1[:] = nets.trunk1_bias
     _add(nets.trunk1, bi, bx, 0, k, h1)
-    own = nets.trunk1[len(nets.trunk1) - codes + c]
+    own = nets.trunk1[len(nets.trunk1) - len(lay.slot) + c]
     for j in range(len(h1)):
         h1[j] += own[j]
     _layer(nets.trunk2, nets.trunk2_bias, h1, h2)
+
+
+@compiled
+def _values(m, lay, lim, nets, t, c, given_choice, given_value, choice, value, rng, scratch):
+    """Draw the fields of a row that are missing; the log likelihood of those that are given."""
+    h2, x, hidden, out, weight = scratch[7:]
+    likely = 0.0
     for f in range(len(lay.choices)):
         _outs(f, c, t, m, lay, lim, nets, h2, x, hidden, out, choice, value)
         if given_choice[f] >= 0:
@@ -133,6 +124,24 @@ def _row(
             likely += _likelihood(f, c, m, lay, nets, out, weight, choice[f], value[f])
         else:
             _draw(f, c, m, lay, lim, nets, out, weight, choice, value, rng, given_choice[f] == HOLE)
+    return likely
+
+
+@compiled
+def _row_after(
+    m, lay, lim, nets, fi, fx, t, given_code, given_choice, given_value, choice, value, rng, scratch
+):
+    """A row after the one that is filled: its code, what is missing of it drawn, and its log likelihood."""
+    ew = scratch[5]
+    k = _passing(m, lay, t, scratch[0], scratch[1], _steady(m, lay, fi, fx, scratch[0], scratch[1]))
+    _events(lay, nets, k, scratch)
+    c, likely = given_code, 0.0
+    if c < 0:
+        c = _pick(ew, rng)
+    else:
+        likely += math.log(ew[c] / np.sum(ew) + UNLIKELY)
+    _trunk(lay, nets, k, c, scratch)
+    likely += _values(m, lay, lim, nets, t, c, given_choice, given_value, choice, value, rng, scratch)
     return c, likely
 
 
@@ -202,6 +211,8 @@ def fill(
     )
     likely = np.zeros(fills)
     later_choice, later_value = np.zeros(fields, np.int64), np.zeros(fields)
+    drawing = np.zeros(codes + 1)
+    index, x = np.empty(widest, np.int32), np.empty(widest)
     rng = np.empty(4, np.uint64)
     for i in range(len(entities)):
         start(rng, key, entities[i])
@@ -227,10 +238,24 @@ def fill(
                 for s in range(r + 1, stop):
                     weighed = weighed or _told(code[s], choice[s])
                 many = fills if weighed else 1
+                bi, bx, ew = scratch[0], scratch[1], scratch[5]
+                size = _passing(m, lay, t, bi, bx, _steady(m, lay, fi, fx, bi, bx))
+                c = code[r]
+                if c < 0:
+                    _events(lay, nets, size, scratch)
+                    _codes(ew, m, lim, lay, t, before, counts[0], counts[1], counts[2], lay.day > 0)
+                    if c == HOLE:
+                        ew[:codes][void] = 0.0
+                    if np.sum(ew) <= 0:  # everything is forbidden: the network alone decides
+                        _events(lay, nets, size, scratch)
+                    drawing[:] = ew
+                index[:size], x[:size] = bi[:size], bx[:size]
                 for k in range(many):
-                    c, likely[k] = _row(
-                        m, lay, lim, nets, fi, fx, t, code[r], choice[r], value[r], void, True, before, counts,
-                        tried_choice[k], tried_value[k], rng, scratch,
+                    bi[:size], bx[:size] = index[:size], x[:size]  # rows after have written over them
+                    c = code[r] if code[r] >= 0 else _pick(drawing, rng)
+                    _trunk(lay, nets, size, c, scratch)
+                    likely[k] = _values(
+                        m, lay, lim, nets, t, c, choice[r], value[r], tried_choice[k], tried_value[k], rng, scratch
                     )  # fmt: skip
                     tried[k] = c
                     if not weighed:
@@ -250,9 +275,9 @@ def fill(
                     copy_memory(m, trial)
                     _remember(trial, lay, t, c, tried_choice[k], tried_value[k])
                     for s in range(r + 1, stop):
-                        c, more = _row(
-                            trial, lay, lim, nets, fi, fx, time[s], code[s], choice[s], value[s], void, False, before,
-                            counts, later_choice, later_value, rng, scratch,
+                        c, more = _row_after(
+                            trial, lay, lim, nets, fi, fx, time[s], code[s], choice[s], value[s], later_choice,
+                            later_value, rng, scratch,
                         )  # fmt: skip
                         likely[k] += more
                         _remember(trial, lay, time[s], c, later_choice, later_value)

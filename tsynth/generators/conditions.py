@@ -204,11 +204,10 @@ def _of_entity(
     values: pa.ChunkedArray, offsets: NDArray[np.int64], column: Column, ids: pa.Array | None
 ) -> pa.Array:
     """The one value of each entity; null where all its rows are."""
-    code = (
-        np.asarray(pc.fill_null(values.combine_chunks().dictionary_encode().indices, -1)).astype(np.int64)
-        if not pa.types.is_dictionary(values.type)
-        else np.asarray(pc.fill_null(values.combine_chunks().indices, -1)).astype(np.int64)
-    )
+    coded = values.combine_chunks()
+    if not pa.types.is_dictionary(coded.type):
+        coded = coded.dictionary_encode()
+    code = np.asarray(coded.indices.fill_null(-1)).astype(np.int64)
     owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     held = np.flatnonzero(code >= 0)
     first = np.full(len(offsets) - 1, -1)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BLANK", "HOLE", "fill_view", "forecast"]
 
-FILLS, AHEAD = 32, 2
+FILLS, AHEAD = 16, 2
 """Fills that are tried for a row with holes, and rows after it that they are weighed by."""
 BLOCK = 500_000
 """Rows of histories that are replayed at a time, those of all paths counted."""
