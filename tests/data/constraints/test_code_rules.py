@@ -114,12 +114,18 @@ def _with_kind(data):
     return data.schema.with_columns(columns)
 
 
+@pytest.fixture(scope="module")
+def ruled(sequences):
+    """Such entities with and without values beside the codes, and the rules that are found in them."""
+    both = {values: careers(sequences, values=values) for values in (True, False)}
+    return {values: (data, Constraints(found(data))) for values, data in both.items()}
+
+
 class TestRestoring:
     @settings(max_examples=20)
     @given(st.integers(0, 10**6), st.booleans())
-    def test_any_codes_are_put_right(self, sequences, seed, values):
-        data = careers(sequences, values=values)
-        rules = Constraints(found(data))
+    def test_any_codes_are_put_right(self, ruled, seed, values):
+        data, rules = ruled[values]
         assert rules.restore(rules.remove(data)) is data
         made = rules.restore(nonsense(data, np.random.default_rng(seed)))
         assert {rule.sentence(): rule.holds(made) for rule in rules} == dict.fromkeys(SENTENCES, 1.0)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsynth.compiled.codes import fill
@@ -81,6 +81,7 @@ class TestFinding:
 
 
 class TestRestoring:
+    @settings(max_examples=15)
     @given(st.integers(0, 10**6))
     def test_any_nulls_are_put_right(self, sequences, seed):
         data = built(sequences, payments(n=30))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsynth.data.constraints import Constraints, find, from_dict
@@ -97,6 +97,7 @@ class TestFinding:
 
 
 class TestRestoring:
+    @settings(max_examples=15)
     @given(st.integers(0, 10**6))
     def test_any_rows_are_put_right(self, sequences, seed):
         data = sequences(visits(n=20))
