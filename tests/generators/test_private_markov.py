@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 import tsynth
+from tsynth.data.encoding.noised import take_rules
 from tsynth.data.privacy import Ledger, Privacy, noised
 from tsynth.data.schema import Column, Schema
 from tsynth.data.sequences import Sequences
@@ -209,13 +212,26 @@ def test_what_is_public_is_no_leak_and_its_bounds_are_kept():
     assert every.privacy_["leaks"] == ["where made-up names begin, clear of all real ones: id"]
 
 
-def test_a_rule_that_was_found_is_named_and_one_that_was_written_is_not():
-    data = world(False, entities=60)
-    found = MarkovRenewal(private=Privacy(8.0, 1e-5)).fit(
-        data.with_schema(data.schema.replace(constraints=None))
-    )
-    rules = [leak for leak in found.privacy_["leaks"] if leak.startswith("a rule found in the data")]
-    assert len(rules) == len(found.constraints_)
+@pytest.mark.parametrize(
+    ("share", "lost", "public", "named"),
+    [
+        (0.999, (), (), "a rule found in the data"),
+        (
+            0.999,
+            (),
+            "*",
+            "a rule found in the data",
+        ),  # what a fit finds is from the data, whatever was public
+        (float("nan"), ("column",), (), "what a written rule needs"),
+        (float("nan"), ("column",), "*", None),
+        (float("nan"), (), (), None),
+    ],
+)
+def test_rules_that_come_from_the_data_are_named(share, lost, public, named):
+    book = Ledger(Privacy(8.0, 1e-5, public=public), 9)
+    take_rules([SimpleNamespace(share=share, lost=lost, sentence=lambda: "a <= b")], book)
+    assert len(book.leaks) == (named is not None)
+    assert all(leak.startswith(named) and leak.endswith("a <= b") for leak in book.leaks)
 
 
 def test_little_budget_for_few_entities_still_makes_rows():

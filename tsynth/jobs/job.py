@@ -202,7 +202,7 @@ class PrivacyPart(_Part):
     )
     public: Names = Field(
         default_factory=list,
-        description='Columns whose bounds and levels come from elsewhere than these rows; "*" for all, rules too.',
+        description='Columns whose bounds and levels come from elsewhere than these rows; "*" for all.',
     )
 
     @classmethod

@@ -59,12 +59,15 @@ def take_schema(schema: Schema, ledger: Ledger) -> None:
 
 
 def take_rules(rules: Iterable[Constraint], ledger: Ledger) -> None:
-    """Name the rules that were found in the data; one that a person wrote has no share of rows."""
-    if EVERYTHING in ledger.privacy.public:
-        return
+    """Name the rules that were found in the data, and what those that a person wrote learned from it.
+
+    One that a person wrote has no share of rows.
+    """
     for rule in rules:
         if not math.isnan(rule.share):
             ledger.leak(f"a rule found in the data, with what it needs to be put back: {rule.sentence()}")
+        elif rule.lost and EVERYTHING not in ledger.privacy.public:
+            ledger.leak(f"what a written rule needs to be put back, learned from the data: {rule.sentence()}")
 
 
 def _without_bounds(column: Column) -> Column:
@@ -200,7 +203,7 @@ def _timing(encoder: Encoder, data: Sequences, ledger: Ledger, rho: float, lengt
             _still(timing.parts[name], name == "gap")
         return
     if not ledger.privacy.is_public(schema.time):
-        ledger.leak("the lattice that times lie on, and whether observation windows are given")
+        ledger.leak("the lattice and the frequency of times, and whether observation windows are given")
     step, owner = encoder.time_step_, np.flatnonzero(has)
     gaps, inside = gaps_of(data.offsets, data.time)
     told = {

@@ -55,8 +55,8 @@ class Privacy:
         is learned with noise, for a part of the budget; do not take it from the data by hand.
     public : sequence of str or "*"
         Columns whose description in the schema (kind, decimals, bounds, levels) comes from elsewhere than the data;
-        "*" says so of the whole schema and of its constraints. Everything else of the schema that was inferred is
-        named as told without budget.
+        "*" says so of the whole schema and of what rules that a person wrote need. Everything else of the schema, and
+        every rule that was found in the data, is named as told without budget.
     noise_seed : int, optional
         For tests: repeats the noise. Whoever knows it can take the noise off, so it is named as a leak. Where None,
         noise comes from the operating system and no fit repeats another to the byte. It is never saved.
