@@ -39,7 +39,7 @@ PER_MOMENT = 13
 """Passing features of a code's memory."""
 LEVELS = 12
 """Most knots of the running total's hat functions."""
-OWN = 18 + LEVELS
+OWN = 21 + LEVELS
 """Features of a field's own memory, before those of the fields made before it in the row."""
 AGES, GAPS, SINCE, BESIDE = 63, 32, 36, 7
 """Days that are told apart one by one: since the first row, the last row, a code's last; to the first row's day."""
@@ -86,6 +86,8 @@ class Layout(NamedTuple):
         Sign of each code in the total; its usual value per mean level since its last row, and per level.
     typical : float
         Size of the total.
+    lows : float64 array, (3,)
+        Levels below which the total seldom is.
     atoms, knots, knot_scores, grids : float64 array
         Numbers that the total's field stands for.
     maps : float64 array, (codes, fields, K)
@@ -119,6 +121,7 @@ class Layout(NamedTuple):
     ratio_mean: np.ndarray
     ratio_level: np.ndarray
     typical: float
+    lows: np.ndarray
     atoms: np.ndarray
     knots: np.ndarray
     knot_scores: np.ndarray
@@ -554,7 +557,9 @@ def own(m, lay, t, code, f, choice, value, out):
             out[15] = placed(lay, code, f, score_of(lay, max(sign * (m.slot_level_mean[j] - s[LEVEL]), 0.0)))
             out[16] = 1.0
         out[17] = height(lay, s[LEVEL])
-        _dense_hat(out[18 : 18 + len(lay.knots_level)], lay.knots_level, out[17])
+        for k in range(3):  # what is left until the total is as low as it seldom is
+            out[18 + k] = placed(lay, code, f, score_of(lay, max(s[LEVEL] - lay.lows[k], 0.0)))
+        _dense_hat(out[21 : 21 + len(lay.knots_level)], lay.knots_level, out[17])
     n = OWN
     for g in range(f):
         c = choice[g]

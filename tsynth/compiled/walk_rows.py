@@ -83,6 +83,11 @@ class Limits(NamedTuple):
         Logarithm of how often each code takes each choice, and copies where it can; -1e9 for what may not be.
     floor : float
         The running total must not be taken below it.
+    level_edges, level_keep : float64 array, (L,) and (L + 1,)
+        Classes of the running total after a row that takes from it, and the chance that such a row is kept and not
+        drawn anew.
+    end_shift : float64 array
+        What is added to the logit of the end after so many rows.
     """
 
     tick: float
@@ -102,6 +107,9 @@ class Limits(NamedTuple):
     follows: np.ndarray
     prior: np.ndarray
     floor: float
+    level_edges: np.ndarray
+    level_keep: np.ndarray
+    end_shift: np.ndarray
 
 
 @compiled
@@ -312,9 +320,11 @@ def _draw(f, code, m, lay, lim, nets, out, weight, choice, value, rng, filled):
                 mean = out[low + mixtures + k]
                 spread = math.exp(min(max(out[low + 2 * mixtures + k], -4.6), 1.5))
                 value[f] = _unplaced(lay, code, f, mean + spread * normal(rng))
-        if sign >= 0 or m.scalar[LEVEL] + sign * _number(lay, choice[f], value[f]) >= min(
-            lim.floor, m.scalar[LEVEL]
-        ):
+        if sign >= 0:
+            break
+        after = m.scalar[LEVEL] + sign * _number(lay, choice[f], value[f])
+        kept = lim.level_keep[np.searchsorted(lim.level_edges, after)]
+        if after >= min(lim.floor, m.scalar[LEVEL]) and (kept >= 1.0 or uniform(rng) < kept):
             break
     return
 
@@ -419,6 +429,7 @@ def walk(
                     _add(nets.gap1, bi, bx, 0, k, g1)
                     _layer(nets.gap2, nets.gap2_bias, g1, g2)
                     _layer(nets.gap3, nets.gap3_bias, g2, g3)
+                    g3[classes] += np.float32(lim.end_shift[min(int(m.scalar[N]), len(lim.end_shift) - 1)])
                     _exponentials(g3, gw)
                     if forward and resume[i] > m.scalar[LAST]:
                         for j in range(classes):

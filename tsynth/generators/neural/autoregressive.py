@@ -16,7 +16,7 @@ from tsynth.data.encoding import Field, Rows
 from tsynth.data.streams import Streams, key
 from tsynth.generators.base import Generator
 from tsynth.generators.checkpoints import Checkpoint
-from tsynth.generators.neural import given, totals
+from tsynth.generators.neural import correcting, given, totals
 from tsynth.generators.neural.once import draw_once, learn_once
 from tsynth.generators.neural.plan import Table, fixed_features, layout, limits, placed, plan, table
 
@@ -198,33 +198,40 @@ class Autoregressive(Generator):
     # -- correcting
 
     def _correct(self, rows: Table, turn: int) -> None:
-        """Move each code's logit by how far its rows an entity are from those of train, shrunk by their error."""
+        """Sample, compare with what was learned from, and move codes, ends and low totals towards it."""
         made = self.plan_
         view = rows.view
-        if made["codes"] == 1 and not made["ticked"]:
-            return
-        most = min(
-            3000, 200 + 4 * view.n_entities
-        )  # more tell nothing: few real entities err more than they do
+        # more tell nothing: few real entities err more than they do
+        most = min(3000, 200 + 4 * view.n_entities)
         n = int(np.clip(200_000 // max(1, view.n_rows // max(view.n_entities, 1)), 200, most))
-        streams = Streams(turn, "correct", range(n))
-        sampled = self._walk(streams, None)
-        codes = made["codes"]
-        owner = np.repeat(np.arange(view.n_entities), np.diff(view.offsets))
-        wanted = np.bincount(rows.code, minlength=codes) / view.n_entities
-        got = np.bincount(sampled[3], minlength=codes) / n
-        square = np.zeros(codes)
-        cells, count = np.unique(owner * codes + rows.code, return_counts=True)
-        np.add.at(square, cells % codes, count.astype(np.float64) ** 2)
-        variance = (square / view.n_entities - wanted**2) * (1 / view.n_entities + 1 / n)
-        log = np.log((wanted + 1e-9) / (got + 1e-9))
-        error = variance / np.maximum(wanted, 1e-9) ** 2
-        shift = np.where(wanted > 0, log * log**2 / (log**2 + error + 1e-12), 0.0)
-        if not made["ticked"]:
-            shift -= np.average(shift, weights=wanted + 1e-12)
-        bias = self.nets_["event"]["three.bias"].copy()
-        bias[:codes] += np.clip(shift, -1.0, 1.0)
-        self.nets_["event"] = {**self.nets_["event"], "three.bias": bias.astype(np.float32)}
+        statics, _, (offsets, _), code, choice, score, _ = self._walk(
+            Streams(turn, "correct", range(n)), None
+        )
+        if made["codes"] > 1 or made["ticked"]:
+            shift = correcting.codes_shift(rows, code, n, made["codes"], made["ticked"])
+            bias = self.nets_["event"]["three.bias"].copy()
+            bias[: made["codes"]] += shift
+            self.nets_["event"] = {**self.nets_["event"], "three.bias": bias.astype(np.float32)}
+        if not made["ticked"] and not made["clock"]:
+            made["end_shift"] = correcting.ends_shift(
+                np.diff(view.offsets), np.diff(offsets), made["end_shift"]
+            )
+        if made["total"] >= 0:
+            sides = [
+                correcting.after_taking(
+                    at,
+                    made["sign"][codes] * totals.numbers(made, self.encoder_, c, v),
+                    totals.openings(made, self.encoder_, who, len(at) - 1),
+                )
+                for at, codes, c, v, who in (
+                    (view.offsets, rows.code, rows.choice, rows.value, view.statics),
+                    (offsets, code, choice, score, statics),
+                )
+            ]  # fmt: skip
+            if all(len(side) >= 200 for side in sides):
+                made["level_edges"], made["level_keep"] = correcting.levels_kept(
+                    *sides, made["level_edges"], made["level_keep"]
+                )
 
     # -- making
 
@@ -338,7 +345,7 @@ class Autoregressive(Generator):
         timing = self.encoder_.timing
         return Rows(
             offsets=offsets, time=time, start=start, end=end, fields=fields, statics=statics, mark=made["mark"],
-            calendar=made["calendar"], day=made["day"], step=made["step"], windowed="lead" in window, timing=timing,
+            calendar=made["calendar"], day=made["view_day"], step=made["step"], windowed="lead" in window, timing=timing,
         )  # fmt: skip
 
     def _forecast(self, view: Rows, horizon: float, paths: int, streams: Streams) -> Rows:

@@ -190,9 +190,11 @@ def plan(
     view, timing = rows.view, encoder.timing
     mark = view.fields[view.mark] if view.mark is not None and view.fields[view.mark].continuous < 0 else None
     codes = len(rows.base)
-    day = float(view.day)
     span = timing.span_
     lattice = float(encoder.time_step_)
+    day = float(view.day)
+    if day == 0 and not view.calendar:
+        day = _cycle(view.time, lattice)
     ticked = bool(timing.clock_ and day > 0 and lattice > 0 and lattice % day == 0 and timing.pace_ <= DENSE)
     counts = np.bincount(rows.code, minlength=codes)
     slot, slots = _slots(counts, rows)
@@ -232,9 +234,10 @@ def plan(
         "knots_time": np.linspace(span[0], span[0] + lives, 9),
         "knots_count": np.linspace(0.0, np.log2(1.0 + longest) + 1e-9, 8),
         "day": day,
+        "view_day": float(view.day),
         "span": np.array(span, np.float64),
         "calendar": bool(view.calendar),
-        "subday": bool(day > 0 and view.calendar and (lattice <= 0 or lattice % day != 0)),
+        "subday": bool(day > 0 and (lattice <= 0 or lattice % day != 0)),
         "ticked": ticked,
         "tick": max(lattice, day) if ticked else 0.0,
         "step": lattice,
@@ -250,9 +253,31 @@ def plan(
         {"name": n, "choices": f.choices, "first": f.continuous} for n, f in view.statics.items()
     ]
     made |= _values(rows, made)
+    made |= {"level_edges": np.zeros(0), "level_keep": np.ones(1), "end_shift": np.zeros(1)}
     made["at"], made["features"] = _places(made)
     made["widths"] = _widths(made)
     return made
+
+
+def _cycle(time: NDArray[np.float64], lattice: float) -> float:
+    """Length of the day of times whose unit is not known: the cycle in which rows gather, 0 where there is none.
+
+    Whole numbers of 24, 12 or 7 steps are tried; rows must gather there with a chi-square of ten times its degrees of
+    freedom and more, and the more so the better.
+    """
+    if lattice <= 0 or len(time) < 500 or np.ptp(time) < 100 * lattice:
+        return 0.0
+    step = np.rint((time - time.min()) / lattice).astype(np.int64)
+    best, found = 10.0, 0.0
+    for size in (24, 12, 7):
+        place = np.rint(time / lattice).astype(np.int64) % size
+        seen = np.bincount(place, minlength=size)
+        every = np.bincount(np.arange(step.max() + 1) % size, minlength=size)
+        expected = len(time) * np.roll(every / every.sum(), int(np.rint(time.min() / lattice)) % size)
+        excess = float(np.sum((seen - expected) ** 2 / expected)) / (size - 1)
+        if excess > best:
+            best, found = excess, size * lattice
+    return found
 
 
 def _slots(counts: NDArray[np.int64], rows: Table) -> tuple[NDArray[np.int64], int]:
@@ -286,7 +311,7 @@ def _total(
         none = np.zeros(0)
         return {
             "total": -1, "sign": np.zeros(codes), "ratio_mean": np.zeros(codes), "ratio_level": np.zeros(codes),
-            "typical": 1.0, "atoms": none, "knots": none, "knot_scores": none, "grids": none,
+            "typical": 1.0, "lows": np.zeros(3), "atoms": none, "knots": none, "knot_scores": none, "grids": none,
             "floor": -1e300, "knots_level": np.array([0.0, 1.0]), "opening": "",
         }  # fmt: skip
     encoding = encoder.encodings[total["field"]]
@@ -299,6 +324,7 @@ def _total(
         "ratio_mean": ratios[0],
         "ratio_level": ratios[1],
         "typical": float(total["typical"]),
+        "lows": np.asarray(total["lows"]),
         "atoms": encoding.atoms_,
         "knots": encoding.knots_,
         "knot_scores": np.linspace(-REACH, REACH, len(encoding.knots_)),
@@ -343,7 +369,7 @@ def _hours(
     """Weight of each hour of the week (of the day, where rows are few) beyond what the classes of gaps say."""
     if not (made["subday"] and not made["ticked"]):
         return np.ones(1)
-    hours = 168 if inside.sum() >= 20_000 else 24
+    hours = 168 if inside.sum() >= 20_000 and made["calendar"] else 24
     edges, inner, day = made["edges"], made["inner"], made["day"]
     at = np.flatnonzero(inside)
     kind = np.searchsorted(edges, gaps[at], side="right") - 1
@@ -571,12 +597,15 @@ def layout(made: dict[str, Any]) -> Layout:
     if made["calendar"] and made["day"] > 0:
         lives = (made["span"][1] - made["span"][0]) / made["day"]
         parts[:] = (lives >= 45, True, lives >= 300, made["subday"])
-    day = float(made["day"]) if made["calendar"] else 0.0
+    elif made["subday"]:
+        parts[3] = 1
+    day = float(made["day"]) if made["calendar"] or made["subday"] else 0.0
     return Layout(
         made["slot"], int(made["slots"]), made["field_choices"], made["field_first"], made["plain"], made["shown"],
         made["kept"], made["tallies"], made["scale"], made["knots_gap"], made["knots_age"], made["knots_time"],
         made["knots_count"], made["knots_level"], day, int(made["day_zero"]), made["days"],
-        float(made["day"]) if made["ticked"] else 0.0, parts, int(made["total"]), made["sign"], made["ratio_mean"], made["ratio_level"], float(made["typical"]),
+        float(made["day"]) if made["ticked"] else 0.0, parts, int(made["total"]), made["sign"], made["ratio_mean"],
+        made["ratio_level"], float(made["typical"]), made["lows"],
         made["atoms"], made["knots"], made["knot_scores"], made["grids"], made["maps"], made["map_scores"], made["at"],
     )  # fmt: skip
 
@@ -587,5 +616,5 @@ def limits(made: dict[str, Any]) -> Limits:
         float(made["tick"]), made["edges"], made["inner"], float(made["step"]), made["hour_weight"],
         int(made["most"]), made["most_tick"], made["most_month"], made["most_ever"], made["day_of_month"],
         made["to_month_end"], made["weekday"], made["pair"], made["opens"], made["follows"], made["prior"],
-        float(made["floor"]),
+        float(made["floor"]), made["level_edges"], made["level_keep"], made["end_shift"],
     )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tsynth.compiled.memory import SETTLED
 from tsynth.data.encoding import Field
 from tsynth.data.encoding.continuous import Continuous
 from tsynth.generators import balances
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
     from tsynth.data.encoding import Encoder
     from tsynth.generators.neural.plan import Table
 
-__all__ = ["learn", "openings"]
+__all__ = ["learn", "numbers", "openings"]
+
+
+PLACES = (0.0, 0.003, 0.015, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.985, 0.997)
+"""Where the knots of the total's hat functions lie: closer at the ends, where a total is drawn back."""
 
 
 class _Mark:
@@ -58,7 +63,10 @@ def learn(
     before = summed[:-1] - np.repeat(summed[view.offsets[:-1]], lengths) + np.repeat(begin, lengths)
     after = before + change
     total["floor"] = float(np.quantile(after, 0.002))
-    heights = np.unique(np.quantile(np.arcsinh(after / total["typical"]), np.linspace(0.005, 0.995, 12)))
+    heights = np.unique(np.quantile(np.arcsinh(after / total["typical"]), PLACES))
+    settled = np.arange(view.n_rows) - np.repeat(view.offsets[:-1], lengths) >= SETTLED
+    lows = after[settled] if settled.sum() >= 100 else after
+    total["lows"] = np.quantile(lows, (0.01, 0.05, 0.2))
     total["heights"] = heights if len(heights) > 1 else np.array([heights[0], heights[0] + 1.0])
     owner = np.repeat(np.arange(view.n_entities), lengths)
     first = np.repeat(view.offsets[:-1], lengths)
@@ -82,6 +90,24 @@ def learn(
                 usual[code] = float(np.median(number[here] / level[here]))
         ratios.append(usual)
     return total, ratios, begin
+
+
+def numbers(
+    made: dict[str, Any], encoder: Encoder, choice: NDArray[np.int64], value: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Numbers of the total's field, 0 for null; choices and values of all fields are given."""
+    at = int(made["total"])
+    encoding = encoder.encodings[made["fields"][at]]
+    assert isinstance(encoding, Continuous)
+    first = int(made["field_first"][at])
+    field = Field(
+        made["fields"][at],
+        choice[:, at].astype(np.int32),
+        value[:, at],
+        int(made["field_choices"][at]),
+        first,
+    )
+    return np.nan_to_num(encoding.decode_values(field))
 
 
 def openings(

@@ -1,0 +1,127 @@
+"""Simulate and correct: what a fitted network makes is compared with what it learned from, and moved towards it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tsynth.generators.neural.plan import Table
+
+__all__ = ["after_taking", "codes_shift", "ends_shift", "levels_kept"]
+
+LENGTHS = np.array([1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 40, 60, 90])
+"""First lengths of the classes in which sequences end."""
+CLASSES = 12
+"""Classes of a running total below its median."""
+SHRINK = 4.0
+"""Entities that agree, beside those that were counted."""
+
+
+def codes_shift(
+    rows: Table, code: NDArray[np.int64], n: int, codes: int, ticked: bool
+) -> NDArray[np.float64]:
+    """What to add to each code's logit, so that its rows an entity come nearer to those of `rows`.
+
+    The logarithm of the ratio, shrunk by its error: w = r^2 / (r^2 + var).
+
+    Parameters
+    ----------
+    rows : Table
+        What was learned from.
+    code : int64 array
+        Codes of the rows that were made for `n` entities.
+    codes : int
+    ticked : bool
+        Whether "nothing" competes with the codes; else shifts average 0.
+    """
+    view = rows.view
+    owner = np.repeat(np.arange(view.n_entities), np.diff(view.offsets))
+    wanted = np.bincount(rows.code, minlength=codes) / view.n_entities
+    got = np.bincount(code, minlength=codes) / n
+    square = np.zeros(codes)
+    cells, count = np.unique(owner * codes + rows.code, return_counts=True)
+    np.add.at(square, cells % codes, count.astype(np.float64) ** 2)
+    variance = (square / view.n_entities - wanted**2) * (1 / view.n_entities + 1 / n)
+    log = np.log((wanted + 1e-9) / (got + 1e-9))
+    error = variance / np.maximum(wanted, 1e-9) ** 2
+    shift = np.where(wanted > 0, log * log**2 / (log**2 + error + 1e-12), 0.0)
+    if not ticked:
+        shift -= np.average(shift, weights=wanted + 1e-12)
+    return np.asarray(np.clip(shift, -1.0, 1.0))
+
+
+def ends_shift(
+    lengths: NDArray[np.int64], made: NDArray[np.int64], before: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What to add to the logit of the end after each number of rows, beyond `before`.
+
+    Parameters
+    ----------
+    lengths, made : int64 arrays
+        Rows of each entity that was learned from, and that was made.
+    before : float64 array
+        What was added so far.
+    """
+    size = int(LENGTHS[-1]) + 1
+    place = np.searchsorted(LENGTHS, np.arange(size), side="right") - 1
+
+    def log_odds(length: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        held = length[length > 0]
+        ends = np.bincount(np.minimum(held, size - 1), minlength=size).astype(np.float64)
+        alive = np.cumsum(ends[::-1])[::-1]
+        alive[-1] = np.maximum(held - size + 2, 0).sum()  # rows at which the long ones could have ended
+        ended, at_risk = (np.bincount(place[1:], x[1:], len(LENGTHS)) for x in (ends, alive))
+        rate = (ended + 0.5) / (at_risk + 1.0)
+        return np.log(rate / (1 - rate)), 1.0 / (ended + 0.5) + 1.0 / np.maximum(at_risk - ended, 0.5)
+
+    wanted, error = log_odds(lengths)
+    got, noise = log_odds(made)
+    log = wanted - got
+    shift = np.clip(log * log**2 / (log**2 + error + noise), -1.0, 1.0)
+    whole = before if len(before) == size else np.zeros(size)
+    return np.asarray(whole + shift[np.maximum(place, 0)])
+
+
+def levels_kept(
+    wanted: NDArray[np.float64],
+    got: NDArray[np.float64],
+    edges: NDArray[np.float64],
+    before: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Classes of a running total after rows that take from it, and the chance with which such a row is kept.
+
+    Below the median, rows that lead to a class too often are drawn anew: the chance is the ratio of what was wanted to
+    what was made.
+
+    Parameters
+    ----------
+    wanted, got : float64 arrays
+        Totals after such rows, learned and made.
+    edges, before : float64 arrays
+        Classes and chances so far; empty and 1 at first.
+    """
+    if len(edges) == 0:
+        edges = np.unique(np.quantile(wanted, 0.5 * np.linspace(0.0, 1.0, CLASSES + 1) ** 1.5))
+        before = np.ones(len(edges) + 1)
+    classes = len(edges) + 1
+    have, made = (
+        np.bincount(np.searchsorted(edges, x), minlength=classes) / max(len(x), 1) for x in (wanted, got)
+    )
+    floor = SHRINK / max(len(wanted), 1)
+    kept = np.clip(before * (have + floor) / (made + floor), 0.02, None)
+    kept[-1] = max(1.0, kept[-1])
+    return edges, np.minimum(kept / np.median(kept[len(kept) // 2 :]), 1.0)
+
+
+def after_taking(
+    offsets: NDArray[np.int64], change: NDArray[np.float64], begin: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The running total after each row that takes from it."""
+    lengths = np.diff(offsets)
+    summed = np.concatenate([[0.0], np.cumsum(change)])
+    after = summed[1:] - np.repeat(summed[offsets[:-1]], lengths) + np.repeat(begin, lengths)
+    return np.asarray(after[change < 0])
