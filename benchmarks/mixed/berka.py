@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import accuracy_score, log_loss
+from threadpoolctl import threadpool_limits
 
-from benchmarks.mixed import features
-from benchmarks.mixed.measure import boosted
+from benchmarks.mixed.tasks import history
 from tsynth.data.sequences import Sequences
 
 CODE = ["type", "operation", "k_symbol"]
 SLACK = 0.1 + 1e-6
-RARE = 30
+RARE = 100
 """Real rows below which a code counts as "other" where the next one is predicted."""
 
 
@@ -95,14 +96,18 @@ def next_code(train: Sequences, synthetic: Sequences, holdout: Sequences) -> dic
 
     def side(data: Sequences) -> tuple[NDArray[np.float64], NDArray[Any]]:
         target = codes(frame(data)).map(lambda c: number.get(c, len(names) - 1)).to_numpy()
-        values, _ = features.lagged(data, own=False)
-        return values, target
+        return history(data), target
 
     x, y = side(holdout)
     told: dict[str, list[float]] = {"next code, accuracy": [], "next code, log-loss": []}
     for data in (synthetic, train):
         values, target = side(data)
-        model = boosted(values, target, rounds=40)
+        model = HistGradientBoostingClassifier(
+            max_iter=40, max_leaf_nodes=15, max_bins=127, l2_regularization=5.0, min_samples_leaf=50,
+            early_stopping=False, random_state=0,
+        )  # fmt: skip
+        with threadpool_limits(limits=1):
+            model.fit(values, target)
         chance = np.full((len(y), len(names)), 1e-4)
         chance[:, model.classes_] = np.maximum(model.predict_proba(x), 1e-4)
         chance /= chance.sum(axis=1, keepdims=True)

@@ -30,7 +30,7 @@ metadata.set_sequence_index(column_name=when)
 def fitted(epochs: int) -> tuple[PARSynthesizer, float]:
     begun = time.perf_counter()
     model = PARSynthesizer(metadata, context_columns=statics or None, epochs=epochs, cuda=False)
-    model.fit(rows)
+    model.fit({"rows": rows})
     return model, time.perf_counter() - begun
 
 
@@ -40,6 +40,7 @@ model, fit = fitted(epochs)
 begun = time.perf_counter()
 found = model.sample(int(entities))
 sample = time.perf_counter() - begun
+found = found["rows"] if isinstance(found, dict) else found
 found.to_parquet(made)
 told = {"seconds": fit, "runs": [fit], "sample": sample, "rows": len(found), "epochs": epochs}
 print(json.dumps(told))
