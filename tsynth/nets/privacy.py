@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from tsynth.data.privacy.ledger import ORDERS, epsilon_of
 from tsynth.errors import MissingExtra, UsageError
-from tsynth.nets.training import generator, one_thread
+from tsynth.nets.training import one_thread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -208,14 +208,13 @@ def fit_private(
     clip: float = 1.0,
     most: int | None = None,
     rate: float = 1e-3,
-    seed: int = 0,
     advance: Callable[[int], None] | None = None,
 ) -> Private:
     """Learn `net` by differentially private descent [1]_ whose unit is an entity with all its decisions.
 
     In every step each entity takes part with chance `sample_rate`; the gradient of the sum of its losses is scaled down
-    to norm `clip`, these are added up, Gaussian noise is added, and Adam takes the step. Which entities take part and
-    the noise are drawn by the ledger. There is no early stop: looking at held-out entities would cost, too.
+    to norm `clip`, these are added up, Gaussian noise is added, and Adam takes the step. Which entities and decisions
+    take part and the noise are drawn by the ledger. There is no early stop: looking at held-out entities costs, too.
 
     Parameters
     ----------
@@ -242,8 +241,6 @@ def fit_private(
         Decisions of one entity in one step, drawn anew each time; the ledger's contribution bound where None.
     rate : float
         Of Adam.
-    seed : int
-        Draws the decisions of entities that have more than `most`.
     advance : callable, optional
         Called with 1 after each step.
 
@@ -271,13 +268,12 @@ def fit_private(
     owners, starts = np.unique(entity[order], return_index=True)
     ends = np.append(starts[1:], len(order))
     solver = torch.optim.Adam(net.parameters(), lr=rate)
-    draw = generator(seed, "decisions", what)
     expected = max(sample_rate * entities, 1.0)
     net.eval()
     with one_thread():
         for _ in range(steps):
             chosen = np.flatnonzero(ledger.uniform(len(owners)) < sample_rate)
-            picked = [_some(order[starts[e] : ends[e]], bound, draw) for e in chosen]
+            picked = [_some(order[starts[e] : ends[e]], bound, ledger) for e in chosen]
             if picked:
                 rows = np.concatenate(picked)
                 offsets = np.concatenate([[0], np.cumsum([len(p) for p in picked])]).astype(np.int64)
@@ -300,10 +296,11 @@ def accountant() -> str:
     return f"opacus {version('opacus')} (Rényi)"
 
 
-def _some(rows: NDArray[np.int64], most: int, draw: torch.Generator) -> NDArray[np.int64]:
+def _some(rows: NDArray[np.int64], most: int, ledger: Ledger) -> NDArray[np.int64]:
+    """At most so many decisions; drawn as secretly as the noise, so that nobody's hang on who else is there."""
     if len(rows) <= most:
         return rows
-    return rows[np.sort(torch.randperm(len(rows), generator=draw)[:most].numpy())]
+    return rows[np.sort(np.argpartition(ledger.uniform(len(rows)), most)[:most])]
 
 
 def _check(net: nn.Module) -> None:
