@@ -33,6 +33,7 @@ HEAD = 64
 MIXTURES = 6
 DROPOUT = 0.1
 RATE = 3e-3
+DECAY = 0.02
 RING = 1 << 21
 LOOKS = 24
 """Times that the held-out entities are looked at."""
@@ -69,8 +70,8 @@ class Layers(nn.Module):
 
     def __init__(self, features: int, outs: int, draw: torch.Generator) -> None:
         super().__init__()
-        self.one, self.two = SparseLinear(features, HIDDEN, draw), nn.Linear(HIDDEN, SECOND)
-        self.three = nn.Linear(SECOND, outs)
+        self.one, self.two = SparseLinear(features, HIDDEN, draw), _linear(HIDDEN, SECOND)
+        self.three = _linear(SECOND, outs)
         self.drop = Drop(DROPOUT, draw)
         for layer in (self.two, self.three):
             _begin(layer, draw)
@@ -79,6 +80,13 @@ class Layers(nn.Module):
         x = self.drop(torch.relu(self.one(data, rows)))
         x = self.drop(torch.relu(self.two(x)))
         return self.three(x)
+
+
+def _linear(ins: int, outs: int, bias: bool = True) -> nn.Linear:
+    """A layer whose weights are yet to be drawn; torch's own drawing would move its global generator."""
+    made = nn.utils.skip_init(nn.Linear, ins, outs, bias=bias)
+    assert isinstance(made, nn.Linear)
+    return made
 
 
 def _begin(layer: nn.Linear, draw: torch.Generator) -> None:
@@ -95,14 +103,14 @@ class Fields(nn.Module):
         self, features: int, codes: int, own: list[int], outs: list[int], draw: torch.Generator
     ) -> None:
         super().__init__()
-        self.one, self.two = SparseLinear(features, HIDDEN, draw), nn.Linear(HIDDEN, HIDDEN)
+        self.one, self.two = SparseLinear(features, HIDDEN, draw), _linear(HIDDEN, HIDDEN)
         self.kind = nn.Parameter(torch.empty(codes, HIDDEN).normal_(0.0, 0.1, generator=draw))
         self.heads = nn.ModuleList()
         self.drop = Drop(DROPOUT, draw)
         _begin(self.two, draw)
         for width, out in zip(own, outs, strict=True):
             head = nn.ModuleList(
-                [nn.Linear(HIDDEN + width, HEAD), nn.Linear(HEAD, out), nn.Linear(width, out, bias=False)]
+                [_linear(HIDDEN + width, HEAD), _linear(HEAD, out), _linear(width, out, bias=False)]
             )
             for layer in head:
                 assert isinstance(layer, nn.Linear)
@@ -187,7 +195,7 @@ class Task:
         weights = [p for p in net.parameters() if p.ndim > 1]
         biases = [p for p in net.parameters() if p.ndim == 1]
         solver = torch.optim.AdamW(
-            [{"params": weights, "weight_decay": 0.02}, {"params": biases, "weight_decay": 0.0}],
+            [{"params": weights, "weight_decay": DECAY}, {"params": biases, "weight_decay": 0.0}],
             lr=RATE, betas=(0.9, 0.99), fused=True,
         )  # fmt: skip
         average = {name: p.detach().clone() for name, p in net.named_parameters()}
