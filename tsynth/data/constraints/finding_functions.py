@@ -30,6 +30,7 @@ CHANCE = 0.5
 """Shuffled rows may keep a rule in at most this share of what rows keep it."""
 RIGHT = 0.95
 LIKE = 0.999
+HEAD, FEW_VALUES = 2000, 64
 
 
 def _plain(column: Column) -> bool:
@@ -210,6 +211,8 @@ def find_first_rows(halves: Halves, taken: set[str]) -> list[Constraint]:
             or column.kind == "datetime"
             or column.role in ("label", "event", "mark", "party")
         ):
+            continue
+        if not column.discrete and len(np.unique(data.numeric(column.name)[:HEAD])) > FEW_VALUES:
             continue
         rule = FirstRow(columns=(column.name,)).learned(data)
         if rule.values[0] == rule.values[1] or np.sum(data.lengths > 1) < 10:
