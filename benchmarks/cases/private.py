@@ -6,7 +6,7 @@ the geometric mean of distance over that of two real halves, `rows` the syntheti
 guessing), between `low` and `high` with a chance of 95 %. Delta is 1 / (10 n), so the number of entities is told;
 kinds, levels and rules of the tables count as not public and are named as leaks in the account. For each epsilon two
 fits with unlike noise, whose seeds are fixed so that the case repeats; the median is told, of attacks the worse one.
-With 156 patients a half such an AUC strays by .1 from split to split, the same where the attacked had no part in the fit.
+With 156 patients a half such an AUC strays by .1 from split to split, also where the attacked had no part in the fit.
 """
 
 from __future__ import annotations
