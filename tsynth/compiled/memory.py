@@ -459,7 +459,7 @@ def passing(m, lay, t, index, value, n):
             n += 1
         index[n], value[n] = base + 1, math.log2(1.0 + since / unit) / 4.0
         n += 1
-        for k in range(3):
+        for k in range(2 if days > 0 else 0, 3):  # single days say what fast decays would
             decayed = math.exp(-since / lay.scale[1 + k])
             if decayed > 1e-3:
                 index[n], value[n] = base + 2 + k, decayed

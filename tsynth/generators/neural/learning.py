@@ -33,7 +33,7 @@ HEAD = 64
 MIXTURES = 6
 DROPOUT = 0.1
 RATE = 3e-3
-DECAY = 0.02
+DECAY = 0.3
 RING = 1 << 21
 LOOKS = 24
 """Times that the held-out entities are looked at."""
@@ -185,7 +185,7 @@ class Task:
         assert isinstance(drop, Drop)
         self.draw = drop.draw
         self.batch = int(np.clip(len(train) // 64, 64, 1024))
-        self.usual = int(np.clip(30 * len(train) / self.batch, 600, 3000)) if len(train) else 0
+        self.usual = int(np.clip(16 * len(train) / self.batch, 600, 3000)) if len(train) else 0
 
     def run(self, steps: int, seed: int, going: Going | None = None) -> Learned:
         """Learn for `steps` steps and keep the averaged weights that served held-out entities best."""
