@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from tsynth.data.sequences import Sequences
     from tsynth.data.streams import Streams
 
-__all__ = ["Drawn", "calibrate", "draw", "learn", "members", "typed"]
+__all__ = ["Drawn", "calibrate", "certain", "draw", "learn", "members", "typed"]
 
+LEAST = 3
+"""Rows from which on a contract is not short."""
 SPAN, ENTITY, ENDED = 0, 1, 2
 """How a contract stops: the source's span ends, the entity's rows end, or by itself."""
 NEAR = 15
@@ -89,6 +91,22 @@ def typed(
     number = np.where(held, np.cumsum(held) - 1, -1)
     kind[order] = number[joined.reshape(-1)]
     return pairs[held].astype(np.int64), kind
+
+
+def certain(
+    found: RecurringRows, types: NDArray[np.int64], kind: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The types that can be told in what the inner generator makes: of codes that are next to all contracts, and no
+    further contracts that are short (a bonus beside the salary).
+    """
+    chains, size = found.chains, len(found.levels)
+    short = [slot > 0 and np.median(chains.rows[kind == t]) < LEAST for t, (_, slot) in enumerate(types)]
+    held = ~np.array(short, np.bool_)
+    own = (kind >= 0) & np.append(held, False)[kind]
+    share = np.bincount(chains.code[own], chains.rows[own], minlength=size)
+    held &= share[types[:, 0]] >= PURE * np.bincount(found.code, minlength=size)[types[:, 0]]
+    number = np.append(np.where(held, np.cumsum(held) - 1, -1), -1)
+    return types[held], number[kind]
 
 
 def learn(
@@ -415,7 +433,11 @@ def _amounts(
     v: NDArray[np.float64],
     rest: Sequences,
 ) -> NDArray[np.float64]:
-    """Amount of each row: the contract's own (`fixed`, or at its score), now and then a new one that leans on it."""
+    """Amount of each row: the contract's own, now and then a new one that leans on it.
+
+    Amounts that the inner generator made (`fixed`) tell the score only: what is written is always drawn from the
+    distribution over contracts, in which an amount counts once a contract and not once a row.
+    """
     out = np.full(len(contract), np.nan)
     if not state["amount"] or not len(contract):
         return out
@@ -439,6 +461,4 @@ def _amounts(
         rows = of_row == t
         if number is not None and rows.any():
             out[rows] = number.draw(z[rows], v[held[rows], 2])
-    own_amount = opens[held] & np.isfinite(fixed[contract])
-    out[own_amount] = fixed[contract[own_amount]]
     return out

@@ -57,8 +57,8 @@ class Recurring(Generator):
         changing amount on a fixed day (interest) are contracts too; what they depend on from row to row is then lost.
     learns : {"auto", "rest", "all"}
         What the inner generator learns from. "rest": rows that are no contracts. "all": every row, and contracts then
-        stand in the place of what it makes of their codes, so that a withdrawal that follows from the balance still
-        does. "auto": "all" where the table has a running total, else "rest".
+        stand in the place of what it makes of codes that are next to all contracts, so that a withdrawal that follows
+        from the balance still does. "auto": "all" where the table has a running total, else "rest".
 
     Attributes
     ----------
@@ -151,6 +151,9 @@ class Recurring(Generator):
         found, types, kind = self._found(bare)
         taken = np.append(kind >= 0, False)[found.chains.chain]
         beside = self.learns == "all" or (self.learns == "auto" and bool(choosing.running(self.constraints_)))
+        if beside:
+            types, kind = contracts.certain(found, types, kind)
+            taken = np.append(kind >= 0, False)[found.chains.chain]
         rest = bare if beside else bare.keep_rows(~taken)
         if rest.n_rows == 0:  # nothing but contracts: the inner generator cannot learn from nothing
             beside, rest = True, bare
