@@ -105,6 +105,16 @@ def prepared(train: Sequences, synthetic: Sequences, holdout: Sequences) -> tupl
     """All sides under one schema, rows of one time in one order on all of them."""
     sides = {"synthetic": by_content(synthetic), "holdout": by_content(holdout)}
     train, sides = aligned(by_content(train), sides)
+    every = (train, *sides.values())
+    lacking = [
+        c.name for c in train.schema if not all(c.name in data for data in every) and c.role != "entity"
+    ]
+    if lacking:  # a peer makes no ids: then nobody is judged by them
+        schema = train.schema.with_columns([c for c in train.schema if c.name not in lacking])
+        train, sides = (
+            train.with_schema(schema),
+            {who: data.with_schema(schema) for who, data in sides.items()},
+        )
     if train.schema.constraints is None:
         found = tuple(rule.to_dict() for rule in constraints.find(train))
         train = train.with_schema(train.schema.replace(constraints=found))

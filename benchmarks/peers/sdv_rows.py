@@ -38,7 +38,7 @@ _, one = fitted(1)
 epochs = int(min(128, max(1, (float(limit) - one) // one)))
 model, fit = fitted(epochs)
 begun = time.perf_counter()
-found = model.sample(int(entities))
+found = model.sample_sequences(int(entities))
 sample = time.perf_counter() - begun
 found = found["rows"] if isinstance(found, dict) else found
 found.to_parquet(made)

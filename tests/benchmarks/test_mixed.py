@@ -8,8 +8,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from tsynth.data.schema import Column
 from tsynth.testing import FAULTS, WORLDS
 
 pytestmark = pytest.mark.source
@@ -54,6 +56,19 @@ def test_measure_says_that_a_perfect_generator_is_perfect_and_names_a_planted_fa
         {"table": "world", "generator": "x", "train": [60, train.n_rows], "draws": [perfect]}
     )
     assert any(line.startswith("times_floor") for line in lines)
+
+
+def test_ids_that_a_peer_does_not_make_judge_nobody(mixed, sides):
+    train, holdout, good = sides
+    column = Column("payee", kind="identifier", role="party", dtype="string")
+    schema = train.schema.with_columns([*train.schema, column])
+    with_ids = [
+        data.with_columns({"payee": pa.array([f"p{i % 9}" for i in range(data.n_rows)])}, schema)
+        for data in (train, holdout)
+    ]
+    _, made, held = mixed.measure.prepared(with_ids[0], good, with_ids[1])
+    assert "payee" not in held
+    assert mixed.features.lagged(made)[1] == mixed.features.lagged(held)[1]
 
 
 def test_time_that_goes_back_is_counted_before_anything_is_put_in_order(mixed, sides):
