@@ -35,7 +35,7 @@ N, LAST = memory.N, memory.LAST
 def copy_memory(source, to):
     """What one memory holds, written into another."""
     to.scalar[:] = source.scalar
-    to.count[:] = source.count
+    to.times[:] = source.times
     to.when[:] = source.when
     to.dom[:] = source.dom
     to.month[:] = source.month

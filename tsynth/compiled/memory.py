@@ -135,7 +135,7 @@ class Memory(NamedTuple):
     """What is kept of the rows so far; see `make_memory`."""
 
     scalar: np.ndarray
-    count: np.ndarray
+    times: np.ndarray
     when: np.ndarray
     dom: np.ndarray
     month: np.ndarray
@@ -160,27 +160,27 @@ class Memory(NamedTuple):
 
 def make_memory(slots: int, fields: int, tallies: int) -> Memory:
     """An empty memory."""
+
+    def some(*shape: int) -> np.ndarray:
+        return np.zeros(shape)
+
+    def whole(*shape: int) -> np.ndarray:
+        return np.zeros(shape, np.int64)
+
     return Memory(
-        np.zeros(16),
-        *(np.zeros(slots) for _ in range(2)),
-        *(np.zeros(slots, np.int64) for _ in range(2)),
-        *(np.zeros(slots) for _ in range(2)),
-        np.zeros(fields, np.int64),
-        *(np.zeros(fields) for _ in range(4)),
-        np.zeros((slots, fields), np.int64),
-        *(np.zeros((slots, fields)) for _ in range(4)),
-        np.zeros(fields),
-        np.zeros(tallies),
-        np.zeros(tallies),
-        np.zeros(slots),
-        np.zeros(slots),
-    )
+        scalar=some(16), times=some(slots), when=some(slots), dom=whole(slots), month=whole(slots),
+        regular=some(slots), area=some(slots), choice=whole(fields), score=some(fields), before=some(fields),
+        mean=some(fields), known=some(fields), slot_choice=whole(slots, fields), slot_value=some(slots, fields),
+        slot_score=some(slots, fields), slot_mean=some(slots, fields), slot_known=some(slots, fields),
+        value=some(fields), tally=some(tallies), since=some(tallies), slot_level=some(slots),
+        slot_level_mean=some(slots),
+    )  # fmt: skip
 
 
 @compiled
 def forget(m, begin):
     """Make the memory empty; the running total opens at `begin`."""
-    for a in (m.scalar, m.count, m.when, m.regular, m.area, m.score, m.before, m.mean, m.known, m.value):
+    for a in (m.scalar, m.times, m.when, m.regular, m.area, m.score, m.before, m.mean, m.known, m.value):
         a[:] = 0.0
     m.tally[:] = 0.0
     m.since[:] = -1e300
@@ -262,14 +262,14 @@ def remember(m, lay, t, code, choice, value):
     if lay.day > 0:
         d = _day(lay, t)
         dom, month = lay.calendar[d, 0], lay.calendar[d, 3]
-        if m.count[j] > 0:
+        if m.times[j] > 0:
             close = abs(dom - m.dom[j]) <= 1 or (lay.calendar[d, 1] == 0 and dom <= m.dom[j] + 1)
             if month == m.month[j] + 1 and close:
                 m.regular[j] += 1.0
             else:
                 m.regular[j] *= 0.5
         m.dom[j], m.month[j] = dom, month
-    m.count[j] += 1.0
+    m.times[j] += 1.0
     m.when[j] = t
     for f in range(len(lay.choices)):
         c = choice[f]
@@ -295,7 +295,7 @@ def remember(m, lay, t, code, choice, value):
         s[LEVEL] += lay.sign[code] * number_of(lay, choice[lay.total], value[lay.total])
         s[LOWEST] = min(s[LOWEST], s[LEVEL]) if s[N] >= SETTLED else s[LEVEL]
         m.slot_level[j] = s[LEVEL]
-        m.slot_level_mean[j] += (s[LEVEL] - m.slot_level_mean[j]) / m.count[j]
+        m.slot_level_mean[j] += (s[LEVEL] - m.slot_level_mean[j]) / m.times[j]
     m.area[j] = s[AREA]
     s[N] += 1
     s[TICK] += 1
@@ -344,17 +344,17 @@ def steady(m, lay, fixed_index, fixed_value, index, value):
     width = PER_CODE + 2 * len(lay.kept)
     for j in range(lay.slots):
         base = at[3] + j * width
-        if m.count[j] == 0:
+        if m.times[j] == 0:
             index[n], value[n] = base, 1.0
             n += 1
             continue
-        index[n], value[n] = base + 1, math.log2(1.0 + m.count[j]) / 4.0
-        index[n + 1], value[n + 1] = base + 2, m.count[j] / s[N]
+        index[n], value[n] = base + 1, math.log2(1.0 + m.times[j]) / 4.0
+        index[n + 1], value[n + 1] = base + 2, m.times[j] / s[N]
         n += 2
         if m.regular[j] > 0:
             index[n], value[n] = base + 3, m.regular[j] / (1.0 + m.regular[j])
             n += 1
-        if m.count[j] == 1:
+        if m.times[j] == 1:
             index[n], value[n] = base + 4, 1.0
             n += 1
         for k in range(len(lay.kept)):
@@ -447,7 +447,7 @@ def passing(m, lay, t, index, value, n):
                 index[n], value[n] = at[19] + beside, 1.0
                 n += 1
     for j in range(lay.slots):
-        if m.count[j] == 0:
+        if m.times[j] == 0:
             continue
         base = at[16] + j * PER_MOMENT
         since = t - m.when[j]
@@ -551,7 +551,7 @@ def own(m, lay, t, code, f, choice, value, out):
         out[12] = placed(lay, code, f, score_of(lay, s[LEVEL] * lay.ratio_level[code]))
         out[13] = min(span / lay.scale[3], 2.0)
         sign = lay.sign[code]
-        if m.count[j] > 0 and sign != 0:
+        if m.times[j] > 0 and sign != 0:
             # what would bring the total to where it stood after the code's last row, and on the average
             out[14] = placed(lay, code, f, score_of(lay, max(sign * (m.slot_level[j] - s[LEVEL]), 0.0)))
             out[15] = placed(lay, code, f, score_of(lay, max(sign * (m.slot_level_mean[j] - s[LEVEL]), 0.0)))

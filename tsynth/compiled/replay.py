@@ -164,7 +164,8 @@ def replay(
             _remember(m, lay, t, code[r], choice[r], value[r])
     return (
         at[: n + 1], index[: at[n]], x[: at[n]], label[:n], weight[:n], where[:n],
-        gat[: g + 1], gindex[: gat[g]], gx[: gat[g]], glow[:g], ghigh[:g], grow[:g], features, held, here, aim, twin, tally,
+        gat[: g + 1], gindex[: gat[g]], gx[: gat[g]], glow[:g], ghigh[:g], grow[:g],
+        features, held, here, aim, twin, tally,
     )  # fmt: skip
 
 

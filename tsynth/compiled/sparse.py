@@ -33,9 +33,9 @@ def product(at, index, value, rows, weight, out):
             for j in range(width):
                 into[j] += v0 * r0[j] + v1 * r1[j] + v2 * r2[j] + v3 * r3[j]
             k += 4
-        for k in range(k, stop):
-            v = np.float32(value[k])
-            row = weight[index[k]]
+        for last in range(k, stop):
+            v = np.float32(value[last])
+            row = weight[index[last]]
             for j in range(width):
                 into[j] += v * row[j]
 

@@ -208,7 +208,7 @@ def _gap(k, t, lim, lay, rng):
                 gap = max(lim.edges[k], lim.edges[k + 1] - lim.step)
         if hours == 1:
             break
-        hour = int(math.floor((t + gap) / lay.day * 24.0 + 1e-6)) % hours
+        hour = math.floor((t + gap) / lay.day * 24.0 + 1e-6) % hours
         if uniform(rng) * top < lim.hour_weight[hour]:
             break
     return gap

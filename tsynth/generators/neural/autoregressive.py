@@ -18,7 +18,7 @@ from tsynth.generators.base import Generator
 from tsynth.generators.checkpoints import Checkpoint
 from tsynth.generators.neural import correcting, given, totals
 from tsynth.generators.neural.once import draw_once, learn_once
-from tsynth.generators.neural.plan import Table, fixed_features, layout, limits, placed, plan, table
+from tsynth.generators.neural.plan import Table, fixed_features, layout, limits, placed, plan, table, writable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,7 +114,7 @@ class Autoregressive(Generator):
     nets_: dict[str, Any]
     steps_: int
 
-    def __init__(self, corrections: int = 2) -> None:
+    def __init__(self, corrections: int = 4) -> None:
         self.corrections = corrections
 
     # -- learning
@@ -230,7 +230,7 @@ class Autoregressive(Generator):
             ]  # fmt: skip
             if all(len(side) >= 200 for side in sides):
                 made["level_edges"], made["level_keep"] = correcting.levels_kept(
-                    *sides, made["level_edges"], made["level_keep"]
+                    sides[0], sides[1], made["level_edges"], made["level_keep"]
                 )
 
     # -- making
@@ -254,13 +254,14 @@ class Autoregressive(Generator):
             flat += [np.ascontiguousarray(p, np.float32).ravel() for p in parts]
             begin.append(begin[-1] + sum(p.size for p in parts))
             outs.append(len(fields[f"heads.{f}.1.bias"]))
-        return Nets(
-            *_layers(events), *gap,
+        layers = [*_layers(events), *gap]
+        last: list[Any] = [
             np.ascontiguousarray(np.concatenate([fields["one.weight"], fields["kind"]])), fields["one.bias"],
             np.ascontiguousarray(fields["two.weight"].T), fields["two.bias"],
             np.concatenate(flat) if flat else np.zeros(1, np.float32), np.array(begin, np.int64),
             np.array([*outs, 0], np.int64), 64, 6,
-        )  # fmt: skip
+        ]  # fmt: skip
+        return Nets(*map(writable, [*layers, *last]))
 
     def _walk(self, streams: Streams, conditions: dict[str, Field] | None) -> tuple[Any, ...]:
         made = self.plan_
@@ -345,7 +346,8 @@ class Autoregressive(Generator):
         timing = self.encoder_.timing
         return Rows(
             offsets=offsets, time=time, start=start, end=end, fields=fields, statics=statics, mark=made["mark"],
-            calendar=made["calendar"], day=made["view_day"], step=made["step"], windowed="lead" in window, timing=timing,
+            calendar=made["calendar"], day=made["view_day"], step=made["step"], windowed="lead" in window,
+            timing=timing,
         )  # fmt: skip
 
     def _forecast(self, view: Rows, horizon: float, paths: int, streams: Streams) -> Rows:

@@ -31,9 +31,11 @@ HIDDEN = 128
 SECOND = 64
 HEAD = 64
 MIXTURES = 6
-DROPOUT = 0.1
+DROPOUT = 0.05
 RATE = 3e-3
-DECAY = 0.3
+DECAY = 0.02
+MANY = 5_000
+"""Rows from which on the fields are learned to the end, from all entities: what was less sure of itself drifted."""
 RING = 1 << 21
 LOOKS = 24
 """Times that the held-out entities are looked at."""
@@ -100,13 +102,19 @@ class Fields(nn.Module):
     """A trunk over the row's features and its code, and a head a field that also sees the field's own memory."""
 
     def __init__(
-        self, features: int, codes: int, own: list[int], outs: list[int], draw: torch.Generator
+        self,
+        features: int,
+        codes: int,
+        own: list[int],
+        outs: list[int],
+        drop: float,
+        draw: torch.Generator,
     ) -> None:
         super().__init__()
         self.one, self.two = SparseLinear(features, HIDDEN, draw), _linear(HIDDEN, HIDDEN)
         self.kind = nn.Parameter(torch.empty(codes, HIDDEN).normal_(0.0, 0.1, generator=draw))
         self.heads = nn.ModuleList()
-        self.drop = Drop(DROPOUT, draw)
+        self.drop = Drop(drop, draw)
         _begin(self.two, draw)
         for width, out in zip(own, outs, strict=True):
             head = nn.ModuleList(
@@ -185,7 +193,7 @@ class Task:
         assert isinstance(drop, Drop)
         self.draw = drop.draw
         self.batch = int(np.clip(len(train) // 64, 64, 1024))
-        self.usual = int(np.clip(16 * len(train) / self.batch, 600, 3000)) if len(train) else 0
+        self.usual = int(np.clip(30 * len(train) / self.batch, 600, 3000)) if len(train) else 0
 
     def run(self, steps: int, seed: int, going: Going | None = None) -> Learned:
         """Learn for `steps` steps and keep the averaged weights that served held-out entities best."""
@@ -487,7 +495,10 @@ def _field_task(
     widths, tallies, codes = made["widths"], made["tallies"], made["codes"]
     outs = [out_width(int(k), int(f)) for k, f in zip(choices, first, strict=True)]
     each = np.diff(widths).astype(int).tolist()
-    net = Fields(made["features"], codes, each, outs, generator(seed, "fields"))
+    many_rows = len(code) >= MANY
+    net = Fields(
+        made["features"], codes, each, outs, 0.0 if many_rows else DROPOUT, generator(seed, "fields")
+    )
     with torch.no_grad():
         for f, head in enumerate(net.heads):
             if first[f] >= 0:
@@ -535,7 +546,7 @@ def _field_task(
         return total
 
     every = np.arange(len(code))
-    looked = held[entity]
+    looked = np.zeros(len(code), np.bool_) if many_rows else held[entity]
     if many == 0:
         every, looked = every[:0], looked[:0]
     return Task("fields", net, loss, every[~looked], every[looked])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tsynth.data.encoding import Encoder, Field, Rows
 
-__all__ = ["Table", "fixed_features", "layout", "limits", "placed", "plan", "table"]
+__all__ = ["Table", "fixed_features", "layout", "limits", "placed", "plan", "table", "writable"]
 
 SLOTS = 40
 """Codes with a memory of their own."""
@@ -409,7 +409,7 @@ def _limits(rows: Table, made: dict[str, Any]) -> dict[str, Any]:
     owner = np.repeat(np.arange(view.n_entities), np.diff(view.offsets))
     new = ~inside
     new[1:] |= view.time[1:] != view.time[:-1]
-    tick = np.cumsum(new)
+    tick = np.cumsum(new.astype(np.int64))
     out["most_tick"] = _most(tick, code, codes)
     ever = _most(owner, code, codes)
     once = (ever == 1) & (count >= 30)
@@ -600,7 +600,7 @@ def layout(made: dict[str, Any]) -> Layout:
     elif made["subday"]:
         parts[3] = 1
     day = float(made["day"]) if made["calendar"] or made["subday"] else 0.0
-    return Layout(
+    plain = Layout(
         made["slot"], int(made["slots"]), made["field_choices"], made["field_first"], made["plain"], made["shown"],
         made["kept"], made["tallies"], made["scale"], made["knots_gap"], made["knots_age"], made["knots_time"],
         made["knots_count"], made["knots_level"], day, int(made["day_zero"]), made["days"],
@@ -608,13 +608,23 @@ def layout(made: dict[str, Any]) -> Layout:
         made["ratio_level"], float(made["typical"]), made["lows"],
         made["atoms"], made["knots"], made["knot_scores"], made["grids"], made["maps"], made["map_scores"], made["at"],
     )  # fmt: skip
+    return Layout(*map(writable, plain))
 
 
 def limits(made: dict[str, Any]) -> Limits:
     """The limits that compiled loops take."""
-    return Limits(
+    plain = Limits(
         float(made["tick"]), made["edges"], made["inner"], float(made["step"]), made["hour_weight"],
         int(made["most"]), made["most_tick"], made["most_month"], made["most_ever"], made["day_of_month"],
         made["to_month_end"], made["weekday"], made["pair"], made["opens"], made["follows"], made["prior"],
         float(made["floor"]), made["level_edges"], made["level_keep"], made["end_shift"],
     )  # fmt: skip
+    return Limits(*map(writable, plain))
+
+
+def writable(value: Any) -> Any:
+    """An array of one's own, that may be written to.
+
+    Loops need not be compiled anew then for a loaded model, whose arrays may not.
+    """
+    return np.array(value) if isinstance(value, np.ndarray) else value
