@@ -20,7 +20,12 @@ def sample(
     ] = None,
     seed: Seed = 0,
     conditions: Annotated[
-        Path | None, typer.Option("--conditions", metavar="FILE", help="Given statics, one row an entity.")
+        Path | None,
+        typer.Option(
+            "--conditions",
+            metavar="FILE",
+            help="Given statics, one row an entity; with the time column, given rows whose blanks are drawn.",
+        ),
     ] = None,
     shares: Annotated[
         list[str] | None,

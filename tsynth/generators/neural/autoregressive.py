@@ -107,6 +107,7 @@ class Autoregressive(Generator):
         "show",
         "what entities do together: each is made by itself",
         "times of day finer than the hour, other than by the gap to the row before",
+        "in holes, what comes more than two rows later, and what the times of later rows say",
     )
 
     plan_: dict[str, Any]
