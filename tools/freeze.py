@@ -45,7 +45,9 @@ def brought_by_torch() -> dict[str, str]:
 def main() -> None:
     versions = installed() | brought_by_torch()
     versions.pop("tsynth", None)
-    lines = [f"{name}=={version}" for name, version in versions.items() if name.lower() not in ("torch", "opacus")]
+    lines = [
+        f"{name}=={version}" for name, version in versions.items() if name.lower() not in ("torch", "opacus")
+    ]
     lines = sorted([*lines, TORCH, OPACUS], key=str.lower)
     (ROOT / "constraints.txt").write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
 

@@ -29,7 +29,12 @@ def product(at, index, value, rows, weight, out):
         while k + 4 <= stop:  # four at a time: the sum is read and written once for them
             v0, v1 = np.float32(value[k]), np.float32(value[k + 1])
             v2, v3 = np.float32(value[k + 2]), np.float32(value[k + 3])
-            r0, r1, r2, r3 = weight[index[k]], weight[index[k + 1]], weight[index[k + 2]], weight[index[k + 3]]
+            r0, r1, r2, r3 = (
+                weight[index[k]],
+                weight[index[k + 1]],
+                weight[index[k + 2]],
+                weight[index[k + 3]],
+            )
             for j in range(width):
                 into[j] += v0 * r0[j] + v1 * r1[j] + v2 * r2[j] + v3 * r3[j]
             k += 4

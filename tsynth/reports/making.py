@@ -104,7 +104,8 @@ def _privacy(account: Mapping[str, Any]) -> dict[str, Any]:
     clipped = [f"gradients clipped to {s['clip']:g}" for s in spendings if "clip" in s]
     return {
         "headline": f"The model was learned with ({account['epsilon']:g}, {account['delta']:.3g})-differential privacy;"
-        f" {account['spent']:.4g} of epsilon was spent, in {len(spendings)} parts. What is named as taken without budget is not covered.",
+        f" {account['spent']:.4g} of epsilon was spent, in {len(spendings)} parts."
+        " What is named as taken without budget is not covered.",
         "lines": [
             f"{what} {bound}",
             f"Counted by {', '.join(clean(c) for c in counters)}. {_sentence(account.get('mechanism'))}",
