@@ -20,7 +20,8 @@ from tsynth.data.constraints import Constraints
 from tsynth.data.encoding import Encoder
 from tsynth.data.streams import key
 from tsynth.generators.neural import totals
-from tsynth.generators.neural.plan import fixed_features, layout, limits, plan, table
+from tsynth.generators.neural.codes import table
+from tsynth.generators.neural.plan import fixed_features, layout, limits, plan
 from tsynth.testing import EXAMPLES
 
 TICKED, GAPPED, MARKED = "mixed", "cohort", "events"

@@ -17,8 +17,10 @@ from tsynth.data.streams import Streams, key
 from tsynth.generators.base import Generator
 from tsynth.generators.checkpoints import Checkpoint
 from tsynth.generators.neural import correcting, given, totals
+from tsynth.generators.neural.codes import Table, table
 from tsynth.generators.neural.once import draw_once, learn_once
-from tsynth.generators.neural.plan import Table, fixed_features, layout, limits, placed, plan, table, writable
+from tsynth.generators.neural.plan import fixed_features, layout, limits, plan, writable
+from tsynth.generators.neural.priors import placed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

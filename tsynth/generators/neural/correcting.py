@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tsynth.generators.neural.plan import Table
+    from tsynth.generators.neural.codes import Table
 
 __all__ = ["after_taking", "codes_shift", "ends_shift", "levels_kept"]
 

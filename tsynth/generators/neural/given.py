@@ -14,7 +14,8 @@ from tsynth.data.encoding import Field, Rows
 from tsynth.generators.ahead import times_ahead
 from tsynth.generators.copula import Copula, Margin
 from tsynth.generators.neural import totals
-from tsynth.generators.neural.plan import fixed_features, layout, limits, table
+from tsynth.generators.neural.codes import table
+from tsynth.generators.neural.plan import fixed_features, layout, limits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

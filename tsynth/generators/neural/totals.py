@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tsynth.data.constraints import Constraints
     from tsynth.data.encoding import Encoder
-    from tsynth.generators.neural.plan import Table
+    from tsynth.generators.neural.codes import Table
 
 __all__ = ["learn", "numbers", "openings"]
 
