@@ -244,7 +244,13 @@ def _side(measure: Ruler, data: Sequences, columns: list[Column], most: int = MO
         basis, key = _basis(measure, column, data)
         statics.append(basis[picked])
         keys.append(key[picked])
-    return _Side(picked, _normal(summaries.values), summaries.names, statics, keys)
+    # A side may have nulls or levels that train lacks: all sides have the summaries of train, which is seen first.
+    names = measure.kept.setdefault("statics_dynamics: summaries", list(summaries.names))
+    values = np.zeros((len(picked), len(names)))
+    for j, name in enumerate(names):
+        if name in summaries.names:
+            values[:, j] = summaries.values[:, summaries.names.index(name)]
+    return _Side(picked, _normal(values), names, statics, keys)
 
 
 def _basis(
