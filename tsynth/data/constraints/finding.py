@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tsynth.data.constraints.base import Constraint, Constraints, fits
 from tsynth.data.constraints.calendar import find_calendar
 from tsynth.data.constraints.chains import find_chains
 from tsynth.data.constraints.clock_parts import find_clock_parts
 from tsynth.data.constraints.delays import find_delays
 from tsynth.data.constraints.elapsed import find_elapsed
-from tsynth.data.constraints.evidence import halve
+from tsynth.data.constraints.evidence import Halves, halve
 from tsynth.data.constraints.finding_codes import find_code_rules
 from tsynth.data.constraints.finding_formulas import find_formulas
 from tsynth.data.constraints.finding_functions import find_clocks, find_first_rows, find_lines, find_maxima
@@ -55,7 +57,11 @@ def find(data: Sequences, seed: int = 0, threshold: float = 0.995) -> list[Const
     """
     if data.n_rows == 0 or data.n_entities == 0:
         return []
-    halves = halve(data, seed, threshold)
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond the largest number no rule is found
+        return _found(halve(data, seed, threshold))
+
+
+def _found(halves: Halves) -> list[Constraint]:
     taken: set[str] = set()
     found: list[Constraint] = []
     found += find_totals(halves, taken)

@@ -28,13 +28,19 @@ def _where(positive: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray[
     return np.where(positive, values, np.nan)
 
 
+def _squared(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(over="ignore"):
+        square = x * x
+    return _where(np.isfinite(square), square)
+
+
 FUNCTIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "log": lambda x: np.log(_where(x > 0, x)),
     "log2": lambda x: np.log2(_where(x > 0, x)),
     "log10": lambda x: np.log10(_where(x > 0, x)),
     "log1p": lambda x: np.log1p(_where(x > -1, x)),
     "sqrt": lambda x: np.sqrt(_where(x >= 0, x)),
-    "square": lambda x: x * x,
+    "square": _squared,
 }
 """Functions of one number; NaN where there is no value."""
 
