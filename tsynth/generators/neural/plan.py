@@ -103,7 +103,7 @@ def plan(
         "ticked": ticked,
         "tick": max(lattice, day) if ticked else 0.0,
         "step": lattice,
-        "most": 3 * longest + 32,
+        "most": 3 * longest + 32 if longest > 1 else 1,
         "clock": bool(timing.clock_),
         "windowed": bool(view.windowed),
     }  # fmt: skip
