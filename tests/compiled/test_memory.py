@@ -291,6 +291,7 @@ def twin(w, e, r):
         since = t - time[last]
         out[16][j, :2] = since == 0, math.log2(1 + since / unit) / 4
         decayed = np.exp(-since / made["scale"][1:4])
+        decayed[:2] *= not lay.exact  # single days say what fast decays would
         out[16][j, 2:5] = np.where(decayed > 1e-3, decayed, 0)
     return {group: np.ravel(values) for group, values in out.items()}
 

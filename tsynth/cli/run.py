@@ -66,12 +66,7 @@ def run(
         int | None, typer.Option("--workers", min=1, help="Processes that make parts.")
     ] = None,
     conditions: Annotated[
-        Path | None,
-        typer.Option(
-            "--conditions",
-            metavar="FILE",
-            help="Given statics, one row an entity; with the time column, given rows whose blanks are drawn.",
-        ),
+        Path | None, typer.Option("--conditions", metavar="FILE", help="Given statics, one row an entity.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a finished release in DIR.")] = False,
     schema: Annotated[
