@@ -288,6 +288,11 @@ def test_conditions_set_the_number_of_entities(trial, tmp_path):
     content["release"]["out"] = tmp_path / "other"
     with pytest.raises(UsageError, match="n is 9, but the conditions hold 7 entities"):
         run(content)
+    del content["sample"]["n"]
+    visits_given = arms.append_column("day", pa.array([float(d) for d in range(7)]))
+    pq.write_table(visits_given, tmp_path / "arms.parquet")  # a file that changed is read anew
+    with pytest.raises(UsageError, match="not on rows in time"):
+        run(content)
 
 
 def test_a_job_file_runs_as_its_content_does(job, sales, tmp_path):

@@ -161,9 +161,17 @@ def _loaded(model: str, model_sum: str) -> Generator:
     return load(Path(model))
 
 
-@lru_cache(maxsize=1)
 def read_conditions(path: str) -> pa.Table:
-    """The conditions in a file."""
+    """The conditions in a file, read once for all parts and anew where the file has changed."""
+    file = Path(path)
+    if not file.is_file():
+        return read_file(file).table
+    state = file.stat()
+    return _conditions(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=1)
+def _conditions(path: str, changed: int, size: int) -> pa.Table:
     return read_file(Path(path)).table
 
 

@@ -130,8 +130,8 @@ class _Run:
         train = self.shares(train)
         rules = self.rules(train)
         train = train.with_schema(train.schema.replace(constraints=tuple(rule.to_dict() for rule in rules)))
+        n = self.count(data)  # what is asked for wrongly is told before minutes of learning
         generator, choice = self.fit(train)
-        n = self.count(data)
         files, rows, synthetic = self.sample(generator, n)
         report = self.score(train, synthetic, holdout)
         names = [path.name for path in self.job.source.path]
@@ -252,7 +252,14 @@ class _Run:
         conditions = self.job.sample.conditions
         if conditions is None:
             return self.job.sample.n or data.n_entities
-        given = parts.read_conditions(str(conditions)).num_rows
+        table = parts.read_conditions(str(conditions))
+        if data.schema.time in table.column_names:
+            raise UsageError(
+                "a job takes conditions on static columns only, not on rows in time",
+                column=data.schema.time,
+                fix="leave the time column out, or give the rows to tsynth sample --conditions",
+            )
+        given = table.num_rows
         if self.job.sample.n not in (None, given):
             raise UsageError(
                 f"n is {self.job.sample.n}, but the conditions hold {given} entities", fix="leave n out"
