@@ -131,7 +131,7 @@ def entity_norms(net: nn.Module, losses: Tensor, uses: list[Any], offsets: NDArr
     """Norm of the gradient of each entity's summed loss, without making any of these gradients.
 
     With inputs a and output gradients g of a linear layer, the gradient of entity e is the sum of g aᵀ over its rows,
-    whose squared norm is the sum over pairs of rows of (g·g')(a·a') [1]_.
+    whose squared norm is the sum over pairs of rows of (g·g')(a·a') [1]_. The shorter way of the two is taken.
 
     Parameters
     ----------
@@ -156,11 +156,13 @@ def entity_norms(net: nn.Module, losses: Tensor, uses: list[Any], offsets: NDArr
         outs = back[0]
         for e in range(len(offsets) - 1):
             part = slice(int(offsets[e]), int(offsets[e + 1]))
-            a, g = inputs[part], outs[part]
-            pairs = g @ g.T  # (T, T)
-            squares[e] += (pairs * (a @ a.T)).sum()
+            a, g = inputs[part], outs[part]  # (T, in), (T, out)
+            if a.shape[1] * g.shape[1] < len(a) * (a.shape[1] + g.shape[1]):
+                squares[e] += (g.T @ a).square().sum()
+            else:
+                squares[e] += ((g @ g.T) * (a @ a.T)).sum()  # (T, T)
             if layer.bias is not None:
-                squares[e] += pairs.sum()
+                squares[e] += g.sum(0).square().sum()
     return squares.clamp_min(0.0).sqrt()
 
 
@@ -170,6 +172,7 @@ def clipped_gradients(
     rows: NDArray[np.int64],
     offsets: NDArray[np.int64],
     clip: float,
+    scale: NDArray[np.float64] | None = None,
 ) -> Tensor:
     """Leave in ``p.grad`` the sum over entities of their gradients, each scaled down to norm `clip`; returns the norms.
 
@@ -182,10 +185,13 @@ def clipped_gradients(
         Decisions, entity by entity.
     offsets : int64 array, (E + 1,)
     clip : float
+    scale : float64 array, (E,), optional
+        What each entity's losses are multiplied by before its gradient is clipped.
     """
     net.zero_grad(set_to_none=True)
+    factor = np.repeat(np.ones(len(offsets) - 1) if scale is None else scale, np.diff(offsets))
     with _watched(net) as uses:
-        losses = each(net, rows)
+        losses = each(net, rows) * torch.from_numpy(factor.astype(np.float32))
         norms = entity_norms(net, losses, uses, offsets)
         weight = (clip / norms.clamp_min(1e-12)).clamp(max=1.0)
     net.zero_grad(set_to_none=True)
@@ -207,14 +213,17 @@ def fit_private(
     epsilon: float | None = None,
     clip: float = 1.0,
     most: int | None = None,
-    rate: float = 1e-3,
+    per: float | None = None,
+    rate: float | Callable[[float], float] = 1e-3,
+    momentum: float | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Private:
     """Learn `net` by differentially private descent [1]_ whose unit is an entity with all its decisions.
 
     In every step each entity takes part with chance `sample_rate`; the gradient of the sum of its losses is scaled down
-    to norm `clip`, these are added up, Gaussian noise is added, and Adam takes the step. Which entities and decisions
-    take part and the noise are drawn by the ledger. There is no early stop: looking at held-out entities costs, too.
+    to norm `clip`, these are added up, Gaussian noise is added, and Adam takes the step, or plain descent with momentum
+    whose rate falls to 0. Which entities and decisions take part and the noise are drawn by the ledger. There is no
+    early stop: looking at held-out entities costs, too.
 
     Parameters
     ----------
@@ -239,8 +248,13 @@ def fit_private(
         Largest norm of an entity's gradient.
     most : int, optional
         Decisions of one entity in one step, drawn anew each time; the ledger's contribution bound where None.
-    rate : float
-        Of Adam.
+    per : float, optional
+        Loss of an entity is the sum over all its decisions (told from those drawn) over this number; without it, the
+        sum over those drawn.
+    rate : float or callable
+        Of the steps; or a function of the deviation of the noise in the mean gradient, which tells it.
+    momentum : float, optional
+        Of plain descent; Adam where None. Adam makes steps of one size, also where there is nothing but noise.
     advance : callable, optional
         Called with 1 after each step.
 
@@ -267,22 +281,23 @@ def fit_private(
     order = np.argsort(entity, kind="stable")
     owners, starts = np.unique(entity[order], return_index=True)
     ends = np.append(starts[1:], len(order))
-    solver = torch.optim.Adam(net.parameters(), lr=rate)
     expected = max(sample_rate * entities, 1.0)
+    pace = rate(multiplier * clip / expected) if callable(rate) else rate
+    solver: torch.optim.Optimizer
+    if momentum is None:
+        solver = torch.optim.Adam(net.parameters(), lr=pace)
+    else:
+        solver = torch.optim.SGD(net.parameters(), lr=pace, momentum=momentum)
     net.eval()
     with one_thread():
-        for _ in range(steps):
+        for step in range(steps):
+            if momentum is not None:
+                solver.param_groups[0]["lr"] = pace * (1.0 - step / steps)
             chosen = np.flatnonzero(ledger.uniform(len(owners)) < sample_rate)
-            picked = [_some(order[starts[e] : ends[e]], bound, ledger) for e in chosen]
-            if picked:
-                rows = np.concatenate(picked)
-                offsets = np.concatenate([[0], np.cumsum([len(p) for p in picked])]).astype(np.int64)
-                clipped_gradients(net, each, rows, offsets, clip)
-            else:
-                net.zero_grad(set_to_none=True)
-            for p in net.parameters():
+            rows, offsets = _some([order[starts[e] : ends[e]] for e in chosen], bound, ledger)
+            scale = None if per is None else (ends - starts)[chosen] / np.maximum(np.diff(offsets), 1) / per
+            for p, grad in zip(net.parameters(), _sums(net, each, rows, offsets, clip, scale), strict=True):
                 noise = torch.from_numpy(ledger.normal(p.numel()).astype(np.float32)).reshape(p.shape)
-                grad = torch.zeros_like(p) if p.grad is None else p.grad
                 p.grad = (grad + multiplier * clip * noise) / expected
             solver.step()
             if advance is not None:
@@ -296,11 +311,40 @@ def accountant() -> str:
     return f"opacus {version('opacus')} (Rényi)"
 
 
-def _some(rows: NDArray[np.int64], most: int, ledger: Ledger) -> NDArray[np.int64]:
-    """At most so many decisions; drawn as secretly as the noise, so that nobody's hang on who else is there."""
-    if len(rows) <= most:
-        return rows
-    return rows[np.sort(np.argpartition(ledger.uniform(len(rows)), most)[:most])]
+def _sums(
+    net: nn.Module,
+    each: Callable[[nn.Module, NDArray[np.int64]], Tensor],
+    rows: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    clip: float,
+    scale: NDArray[np.float64] | None,
+) -> list[Tensor]:
+    """What noise is added to: sums of clipped gradients, zeros where nobody takes part."""
+    if len(rows):
+        clipped_gradients(net, each, rows, offsets, clip, scale)
+    else:
+        net.zero_grad(set_to_none=True)
+    return [torch.zeros_like(p) if p.grad is None else p.grad for p in net.parameters()]
+
+
+def _some(
+    parts: list[NDArray[np.int64]], most: int, ledger: Ledger
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """At most so many decisions of each entity, and where each begins.
+
+    Drawn as secretly as the noise, by as many draws whoever is there, so that nobody's hang on who else is.
+    """
+    lengths = np.array([len(p) for p in parts], np.int64)
+    draws = ledger.uniform(int(lengths.sum()))
+    picked, begin = [], 0
+    for part in parts:
+        own = draws[begin : begin + len(part)]
+        begin += len(part)
+        if len(part) > most:
+            part = part[np.sort(np.argpartition(own, most)[:most])]
+        picked.append(part)
+    rows = np.concatenate([np.empty(0, np.int64), *picked])
+    return rows, np.concatenate([[0], np.cumsum(np.minimum(lengths, most))]).astype(np.int64)
 
 
 def _check(net: nn.Module) -> None:
