@@ -109,7 +109,8 @@ def plain(choice, value, atoms, knots):
 @compiled
 def draw(
     key, entities, offsets, code, group, group_beta, codes, basis, choices, first_valued, table, parent, ratio,
-    histogram, beta, sigma, opening, other, discrete_score, sign, begin, total, atoms, knots,
+    histogram, beta, sigma, opening, other, discrete_score, sign, begin, total, atoms, knots, known, known_choice,
+    known_value,
 ):  # fmt: skip
     """Choices, values and scores of one field for all rows.
 
@@ -140,6 +141,10 @@ def draw(
         Unit of `height`, the heights that are told apart, and the total below which a value is drawn anew.
     atoms, knots : float64 array
         Plain values of the choices and of the scores.
+    known : int64 array, (N,)
+        Leading rows of each entity that are given: they are remembered and come back as they are.
+    known_choice, known_value : int32 and float64 array, (R,)
+        Their choices and values; empty where nothing is given.
     """
     size = offsets[len(offsets) - 1]
     choice, value, score = np.zeros(size, np.int32), np.zeros(size), np.zeros(size)
@@ -161,65 +166,75 @@ def draw(
         for r in range(offsets[i], offsets[i + 1]):
             c, g, h = code[r], group[r], group_beta[r]
             at = c if basis == 0 else codes
-            mass = 0.0
-            for m in range(choices + 1):
-                w = table[g, state[at], m]
-                if m == choices:
-                    if pick[at] < 0:
-                        w = 0.0
-                elif parent[r] >= 0:
-                    w *= ratio[parent[r], m]
-                weight[m] = w
-                mass += w
-            for _ in range(TRIES if len(sign) > 0 else 1):
-                u = uniform(rng) * mass
-                m = 0
-                while m < choices and u >= weight[m]:
-                    u -= weight[m]
-                    m += 1
-                if m == choices and pick[at] < 0:
-                    m = 0
-                copied = m == choices
-                if copied:
-                    choice[r], value[r], score[r] = pick[at], held[at], held[at]
-                else:
-                    choice[r], value[r] = m, 0.0
-                    score[r] = discrete_score[m]
-                if not copied and first_valued >= 0 and m >= first_valued:
-                    a = age_class(r - offsets[i], counts[c])
-                    mean = beta[h, a, 0]
-                    if a == 0:
-                        y = opening[i]
-                    else:
-                        y = normal(rng)
-                    if counts[c] > 0:
-                        mean += beta[h, a, 1] * held[c] + beta[h, a, 3] * sums[c] / counts[c]
-                    mean += beta[h, a, 2] * held[codes]
-                    if counts[codes] > 0:
-                        mean += beta[h, a, 4] * sums[codes] / counts[codes]
-                    for j in range(other.shape[1]):
-                        mean += beta[h, a, 5 + j] * other[r, j]
-                    if len(sign) > 0:
-                        mean += beta[h, a, 5 + other.shape[1]] * min(
-                            max(height(level, total[0]), total[1]), total[2]
-                        )
-                    y = min(max(mean + sigma[h, a] * y, -REACH), REACH)
-                    p = normal_cdf(y)
-                    cdf = histogram[h, m - first_valued]
-                    low, high = 0, BINS
-                    while low < high - 1:
-                        middle = (low + high) >> 1
-                        if cdf[middle] <= p:
-                            low = middle
-                        else:
-                            high = middle
-                    inside = (p - cdf[low]) / (cdf[low + 1] - cdf[low]) if cdf[low + 1] > cdf[low] else 0.5
-                    value[r] = -REACH + (low + min(max(inside, 0.0), 1.0)) * (2 * REACH / BINS)
+            if r < offsets[i] + known[i]:
+                m = known_choice[r]
+                choice[r], value[r], score[r] = m, known_value[r], discrete_score[m]
+                if first_valued >= 0 and m >= first_valued:
                     score[r] = value[r]
-                if len(sign) == 0 or sign[c] * plain(choice[r], value[r], atoms, knots) >= min(
-                    total[3] - level, 0.0
-                ):
-                    break
+                    if pick[at] == m and held[at] == value[r]:
+                        m = choices
+            else:
+                mass = 0.0
+                for m in range(choices + 1):
+                    w = table[g, state[at], m]
+                    if m == choices:
+                        if pick[at] < 0:
+                            w = 0.0
+                    elif parent[r] >= 0:
+                        w *= ratio[parent[r], m]
+                    weight[m] = w
+                    mass += w
+                for _ in range(TRIES if len(sign) > 0 else 1):
+                    u = uniform(rng) * mass
+                    m = 0
+                    while m < choices and u >= weight[m]:
+                        u -= weight[m]
+                        m += 1
+                    if m == choices and pick[at] < 0:
+                        m = 0
+                    copied = m == choices
+                    if copied:
+                        choice[r], value[r], score[r] = pick[at], held[at], held[at]
+                    else:
+                        choice[r], value[r] = m, 0.0
+                        score[r] = discrete_score[m]
+                    if not copied and first_valued >= 0 and m >= first_valued:
+                        a = age_class(r - offsets[i], counts[c])
+                        mean = beta[h, a, 0]
+                        if a == 0:
+                            y = opening[i]
+                        else:
+                            y = normal(rng)
+                        if counts[c] > 0:
+                            mean += beta[h, a, 1] * held[c] + beta[h, a, 3] * sums[c] / counts[c]
+                        mean += beta[h, a, 2] * held[codes]
+                        if counts[codes] > 0:
+                            mean += beta[h, a, 4] * sums[codes] / counts[codes]
+                        for j in range(other.shape[1]):
+                            mean += beta[h, a, 5 + j] * other[r, j]
+                        if len(sign) > 0:
+                            mean += beta[h, a, 5 + other.shape[1]] * min(
+                                max(height(level, total[0]), total[1]), total[2]
+                            )
+                        y = min(max(mean + sigma[h, a] * y, -REACH), REACH)
+                        p = normal_cdf(y)
+                        cdf = histogram[h, m - first_valued]
+                        low, high = 0, BINS
+                        while low < high - 1:
+                            middle = (low + high) >> 1
+                            if cdf[middle] <= p:
+                                low = middle
+                            else:
+                                high = middle
+                        inside = (
+                            (p - cdf[low]) / (cdf[low + 1] - cdf[low]) if cdf[low + 1] > cdf[low] else 0.5
+                        )
+                        value[r] = -REACH + (low + min(max(inside, 0.0), 1.0)) * (2 * REACH / BINS)
+                        score[r] = value[r]
+                    if len(sign) == 0 or sign[c] * plain(choice[r], value[r], atoms, knots) >= min(
+                        total[3] - level, 0.0
+                    ):
+                        break
             if len(sign) > 0:
                 level += sign[c] * plain(choice[r], value[r], atoms, knots)
             valued = first_valued >= 0 and choice[r] >= first_valued

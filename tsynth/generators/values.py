@@ -273,8 +273,13 @@ class FieldModel:
         opening: NDArray[np.float64],
         others: list[tuple[Field, NDArray[np.float64]]],
         level: Level | None = None,
+        known: tuple[NDArray[np.int64], Field] | None = None,
     ) -> tuple[Field, NDArray[np.float64]]:
-        """The field for all rows of a skeleton, and its scores."""
+        """The field for all rows of a skeleton, and its scores.
+
+        `known` gives the leading rows of each entity that are there already (how many) and a field that holds them,
+        so that a history is continued.
+        """
         code = skeleton.code.astype(np.int64)
         group = np.minimum(code, len(self.beta) - 1)
         other = np.column_stack([skeleton.age] + [s for _, s in others[:OTHERS]])
@@ -285,12 +290,17 @@ class FieldModel:
         none = np.empty(0)
         if level is None:
             level = Level(none, np.zeros(len(skeleton.offsets) - 1), np.ones(4), none, none)
+        if known is None:
+            rows, held, numbers = np.zeros(len(skeleton.offsets) - 1, np.int64), np.empty(0, np.int32), none
+        else:
+            rows, held = known[0], known[1].choice
+            numbers = np.zeros(len(held)) if known[1].value is None else known[1].value
         own = streams.purpose(self.name)
         choice, value, score = loops.draw(
             own.key, own.entities, skeleton.offsets, skeleton.code, np.minimum(code, len(self.table) - 1), group,
             skeleton.codes, self.basis, self.choices, self.first_valued, self.table, parent, self.ratio,
             self.histogram, self.beta, self.sigma, opening, np.ascontiguousarray(other), self.discrete,
-            level.sign, level.begin, level.total, level.atoms, level.knots,
+            level.sign, level.begin, level.total, level.atoms, level.knots, rows, held, numbers,
         )  # fmt: skip
         made = Field(
             self.name, choice, value if self.first_valued >= 0 else None, self.choices, self.first_valued
