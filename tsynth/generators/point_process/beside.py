@@ -1,0 +1,188 @@
+"""Values beside events: every field of a row that is no part of its code, given code, gap, age and the rows before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsynth.data.encoding import Encoder, Field, Rows
+from tsynth.data.encoding.timing import gaps_of
+from tsynth.generators import balances, values
+from tsynth.generators.point_process.coding import Coding
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tsynth.data.constraints import Constraints
+    from tsynth.data.schema import Schema
+    from tsynth.data.streams import Streams
+
+__all__ = ["GAP", "age_of", "draw", "learn", "merge", "opening_of", "place_of", "rows_of"]
+
+GAP = "(gap)"
+
+
+def learn(
+    view: Rows, coding: Coding, code: NDArray[np.int32], encoder: Encoder, constraints: Constraints
+) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
+    """Sums of all fields over one block, gaps first, and the score of each entity's first row by field.
+
+    Parameters
+    ----------
+    view : Rows
+    coding : Coding
+    code : int32 array, (R,)
+    encoder : Encoder
+    constraints : Constraints
+        Those taken off, among which a running total is looked for.
+
+    Returns
+    -------
+    dict
+        For `merge`.
+    dict of str to float64 array, (N,)
+        Named "value:" and the field, NaN for an entity without rows: for the copula.
+    """
+    timing = view.timing
+    assert timing is not None
+    gaps, inside = gaps_of(view.offsets, view.time)
+    gap = timing.gap.encode_values(np.where(inside, gaps, np.nan))
+    skeleton = values.Skeleton(
+        view.offsets, code, coding.codes, age_of(view.offsets, view.time, timing.typical_)
+    )
+    bare = values.Skeleton(view.offsets, code, coding.codes, place_of(view.offsets))
+    total = balances.signs(constraints, encoder, view, coding)
+    level = balances.learn(total, encoder, view, skeleton)
+    has = np.diff(view.offsets) > 0
+    others: list[tuple[Field, NDArray[np.float64]]] = []
+    fields, heads = [], {}
+    for field in [Field(GAP, gap.choice, gap.value, gap.choices, gap.continuous), *coding.rest(view)]:
+        at = bare if field.name == GAP else skeleton
+        above = level if field.name == total.get("field") else None
+        state, score = values.learn_field(field, at, others, above)
+        fields.append(
+            {"name": field.name, "choices": field.choices, "first": field.continuous, "sums": state}
+        )
+        others.append((field, score))
+        head = np.full(view.n_entities, np.nan)
+        head[has] = score[view.offsets[:-1][has]]
+        heads[f"value:{field.name}"] = head
+    return {"fields": fields, "total": total}, heads
+
+
+def merge(states: list[dict[str, Any]]) -> dict[str, Any]:
+    """The models of all fields, as plain values and arrays: "fields", a list, and "total", a running total."""
+    return {
+        "fields": [
+            values.merge_field(
+                f["name"], f["choices"], f["first"], [s["fields"][j]["sums"] for s in states]
+            ).to_state()
+            for j, f in enumerate(states[0]["fields"])
+        ],
+        "total": balances.merge([s["total"] for s in states]),
+    }
+
+
+def draw(
+    state: dict[str, Any],
+    encoder: Encoder,
+    coding: Coding,
+    offsets: NDArray[np.int64],
+    time: NDArray[np.float64],
+    code: NDArray[np.int32],
+    statics: dict[str, Field],
+    score: dict[str, NDArray[np.float64]],
+    streams: Streams,
+    since: NDArray[np.float64] | None = None,
+) -> dict[str, Field]:
+    """All fields of rows whose times and codes are known.
+
+    Parameters
+    ----------
+    state : dict
+        From `merge`.
+    offsets, time, code : arrays
+        The rows of N entities.
+    statics : dict of str to Field
+    score : dict of str to float64 array, (N,)
+        The copula's scores of first values, named as in `learn`.
+    streams : Streams
+    since : float64 array, (N,), optional
+        Time of the first row of each entity, where rows go on from a history.
+    """
+    timing = encoder.timing
+    models = [values.FieldModel(**one) for one in state["fields"]]
+    total = state["total"]
+    gaps, inside = gaps_of(offsets, time)
+    gap = timing.gap.encode_values(np.where(inside, gaps, np.nan))
+    others = [(gap, models[0].score(gap))]
+    skeleton = values.Skeleton(offsets, code, coding.codes, age_of(offsets, time, timing.typical_, since))
+    fields = coding.fields(code)
+    for model in models[1:]:
+        level = None
+        if model.name == total.get("field"):
+            level, _ = balances.level(total, encoder, statics, None, len(offsets) - 1)
+        made = model.draw(streams, skeleton, score[f"value:{model.name}"], others, level)
+        others.append(made)
+        fields[model.name] = made[0]
+    return fields
+
+
+def opening_of(state: dict[str, Any], view: Rows) -> dict[str, NDArray[np.float64]]:
+    """Scores of each entity's last row by field, 0 where it has none: what a continuation opens with."""
+    has = np.diff(view.offsets) > 0
+    out = {}
+    for one in state["fields"]:
+        head = np.zeros(view.n_entities)
+        if one["name"] in view.fields:
+            score = values.field_scores(view.fields[one["name"]])
+            head[has] = score[view.offsets[1:][has] - 1]
+        out[f"value:{one['name']}"] = head
+    return out
+
+
+def rows_of(
+    encoder: Encoder,
+    schema: Schema,
+    coding: Coding,
+    offsets: NDArray[np.int64],
+    time: NDArray[np.float64],
+    start: NDArray[np.float64],
+    end: NDArray[np.float64],
+    fields: dict[str, Field],
+    statics: dict[str, Field],
+) -> Rows:
+    """The view of what was made, in windows [start, end]."""
+    return Rows(
+        offsets=offsets,
+        time=time,
+        start=start,
+        end=end,
+        fields=fields,
+        statics=statics,
+        mark=coding.mark,
+        calendar=schema.time is not None and schema[schema.time].kind == "datetime",
+        day=encoder.timing.day_,
+        step=encoder.time_step_,
+        windowed=encoder.windowed_,
+        timing=encoder.timing,
+    )
+
+
+def place_of(offsets: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Place of each row in its entity, logged: what stands for the age where the age is yet to be drawn."""
+    lengths = np.diff(offsets)
+    return np.log1p(np.arange(int(offsets[-1])) - np.repeat(offsets[:-1], lengths))
+
+
+def age_of(
+    offsets: NDArray[np.int64],
+    time: NDArray[np.float64],
+    typical: float,
+    since: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
+    """Time since the entity's first row, or since `since`, in typical gaps, logged."""
+    has = np.diff(offsets) > 0
+    begin = time[offsets[:-1][has]] if since is None else since[has]
+    return np.log1p(np.maximum(time - np.repeat(begin, np.diff(offsets)[has]), 0.0) / typical)
