@@ -1,0 +1,216 @@
+"""Loops that look from a time: the excitation there, and what a process expects of the event after.
+
+Arrays are those of `tsynth.compiled.hawkes.residuals`; kernels are (K, M, M) with the exciting type before the target.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tsynth.compiled.hawkes.residuals import cell_of, next_edge, through
+from tsynth.compiled.jit import compiled
+
+__all__ = ["exponential_at", "next_exponential", "next_steps", "power_at", "steps_at"]
+
+FINE = 0.02
+"""Step of the walk to the next event, as a share of the expected wait and of the time walked."""
+GONE = 14.0
+"""Expected events after which the walk to the next event ends: a chance of 1 in a million that none came."""
+
+
+@compiled
+def add(x, touched, n_kept, j, s, w, adjacency, decay):
+    """Let an event of type j at s excite: ``x[k, j or 0, i]`` is what it will still bring to type i."""
+    at = j if n_kept > 1 else 0
+    for k in range(x.shape[0]):
+        for i in range(x.shape[2]):
+            x[k, at, i] = (
+                x[k, at, i] * math.exp(-decay[k, at, i] * (s - touched[at])) + adjacency[k, j, i] * w
+            )
+    touched[at] = s
+
+
+@compiled
+def exponential_at(offsets, times, types, weight, places, at, adjacency, decay, out):
+    """Fill `out` (Q, M) with the excitation by events strictly before each time ``at[places[n]:places[n + 1]]``.
+
+    `decay` is (K, 1, M) where a component's decay is shared, else (K, M, M).
+    """
+    components, _, targets = adjacency.shape
+    kept = decay.shape[1]
+    x, touched = np.empty((components, kept, targets)), np.empty(kept)
+    for n in range(len(offsets) - 1):
+        x[:] = 0.0
+        touched[:] = times[offsets[n]] if offsets[n + 1] > offsets[n] else 0.0
+        r = offsets[n]
+        for q in range(places[n], places[n + 1]):
+            while r < offsets[n + 1] and times[r] < at[q]:
+                add(x, touched, kept, types[r], times[r], weight[r], adjacency, decay)
+                r += 1
+            for i in range(targets):
+                total = 0.0
+                for k in range(components):
+                    for j in range(kept):
+                        if x[k, j, i] != 0.0:
+                            d = decay[k, j, i]
+                            total += d * x[k, j, i] * math.exp(-d * (at[q] - touched[j]))
+                out[q, i] = total
+
+
+@compiled
+def power_at(offsets, times, types, weight, places, at, jump, reach, p, out):
+    """As `exponential_at` under ``jump[j, i] (1 + s / reach)**-p``."""
+    for n in range(len(offsets) - 1):
+        for q in range(places[n], places[n + 1]):
+            out[q] = 0.0
+            for r in range(offsets[n], offsets[n + 1]):
+                if times[r] >= at[q]:
+                    break
+                w = weight[r] * math.exp(-p * math.log1p((at[q] - times[r]) / reach))
+                for i in range(out.shape[1]):
+                    out[q, i] += jump[types[r], i] * w
+
+
+@compiled
+def steps_at(offsets, times, types, weight, places, at, bounds, height, out):
+    """As `exponential_at` under a kernel of steps, ``height[b, j, i]``."""
+    last = bounds[len(bounds) - 1]
+    for n in range(len(offsets) - 1):
+        first = offsets[n]
+        for q in range(places[n], places[n + 1]):
+            out[q] = 0.0
+            while first < offsets[n + 1] and at[q] - times[first] >= last:
+                first += 1
+            for r in range(first, offsets[n + 1]):
+                if times[r] >= at[q]:
+                    break
+                lag = at[q] - times[r]
+                b = np.searchsorted(bounds, lag, side="right") - 1
+                for i in range(out.shape[1]):
+                    out[q, i] += weight[r] * height[b, types[r], i]
+
+
+@compiled
+def walk_on(s, step, now, rate, before, state):
+    """One step of the walk: `state` holds survival, mean, median and whether it was passed; `rate` adds up by type.
+
+    The sum of the intensities is taken as constant over the step, the mean of `before` at its left and `now` at its
+    right end.
+    """
+    mean = 0.5 * (before + now)
+    share = math.exp(-mean * step)
+    inside = step if mean * step < 1e-12 else (1.0 - share) / mean
+    if state[3] == 0.0 and state[0] * share <= 0.5:
+        state[2] = s + math.log(2.0 * state[0]) / mean
+        state[3] = 1.0
+    state[1] += state[0] * inside
+    for i in range(rate.shape[1]):
+        rate[2, i] += state[0] * inside * 0.5 * (rate[0, i] + rate[1, i])
+        rate[0, i] = rate[1, i]
+    state[0] *= share
+
+
+@compiled
+def next_exponential(
+    offsets, times, types, weight, scale, chosen, horizon, level, edges, factors, period, phase,
+    adjacency, decay, link, median, mean, likely,
+):  # fmt: skip
+    """Median and mean wait for the next event after each `chosen` one, and its likeliest type before its time is known.
+
+    The mean is that of the wait or `horizon`, whichever is less; a median beyond `horizon` is `horizon`.
+    """
+    components, _, targets = adjacency.shape
+    kept = decay.shape[1]
+    x, touched = np.empty((components, kept, targets)), np.empty(kept)
+    now = np.empty((components, kept, targets))
+    rate, state = np.empty((3, targets)), np.empty(4)
+    columns = factors.shape[1]
+    for n in range(len(offsets) - 1):
+        x[:] = 0.0
+        touched[:] = times[offsets[n]] if offsets[n + 1] > offsets[n] else 0.0
+        for r in range(offsets[n], offsets[n + 1]):
+            t = times[r]
+            add(x, touched, kept, types[r], t, weight[r], adjacency, decay)
+            if not chosen[r]:
+                continue
+            state[0], state[1], state[2], state[3] = 1.0, 0.0, horizon, 0.0
+            s, passed, before, width = 0.0, 0.0, 0.0, 0.0
+            fastest = 0.0
+            for k in range(components):
+                for j in range(kept):
+                    for i in range(targets):
+                        d = decay[k, j, i]
+                        now[k, j, i] = d * x[k, j, i] * math.exp(-d * (t - touched[j]))
+                        if now[k, j, i] != 0.0:
+                            fastest = max(fastest, d)
+            while True:
+                cell, _, _ = cell_of(t + s, edges, period, phase)
+                total = 0.0
+                for i in range(targets):
+                    value = scale[n] * level[i] * factors[cell, i if columns > 1 else 0]
+                    for k in range(components):
+                        for j in range(kept):
+                            if now[k, j, i] != 0.0:
+                                value += now[k, j, i] * math.exp(-decay[k, j, i] * s)
+                    rate[1, i] = through(link, value, level[i])
+                    total += rate[1, i]
+                if s > 0.0:
+                    walk_on(s - width, width, total, rate, before, state)
+                    passed += 0.5 * width * (before + total)
+                else:
+                    rate[0], rate[2] = rate[1], 0.0
+                if s >= horizon or passed > GONE:
+                    break
+                before = total
+                width = FINE * (s + 1.0 / fastest) if fastest > 0.0 else horizon
+                width = min(width, 5.0 * FINE / total) if total > 0.0 else width
+                width = min(width, horizon - s, next_edge(t + s, edges, period, phase) - t - s)
+                width = max(width, 1e-9 * horizon)
+                s += width
+            median[r], mean[r] = state[2], state[1]
+            likely[r] = np.argmax(rate[2])
+
+
+@compiled
+def next_steps(
+    offsets, times, types, weight, scale, chosen, horizon, level, edges, factors, period, phase,
+    bounds, height, link, median, mean, likely,
+):  # fmt: skip
+    """As `next_exponential` under a kernel of steps: the intensity is constant between changes, so the walk is exact."""
+    bins, _, targets = height.shape
+    rate, state = np.empty((3, targets)), np.empty(4)
+    columns = factors.shape[1]
+    for n in range(len(offsets) - 1):
+        for r in range(offsets[n], offsets[n + 1]):
+            if not chosen[r]:
+                continue
+            t = times[r]
+            state[0], state[1], state[2], state[3] = 1.0, 0.0, horizon, 0.0
+            rate[2] = 0.0
+            s = 0.0
+            while s < horizon and state[0] > 1e-6:
+                cell, _, _ = cell_of(t + s, edges, period, phase)
+                then = min(horizon, next_edge(t + s, edges, period, phase) - t)
+                for i in range(targets):
+                    rate[1, i] = scale[n] * level[i] * factors[cell, i if columns > 1 else 0]
+                for q in range(r, offsets[n] - 1, -1):
+                    lag = t + s - times[q]
+                    if lag >= bounds[bins]:
+                        break
+                    b = np.searchsorted(bounds, lag, side="right") - 1
+                    if times[q] + bounds[b + 1] - t > s:
+                        then = min(then, times[q] + bounds[b + 1] - t)
+                    for i in range(targets):
+                        rate[1, i] += weight[q] * height[b, types[q], i]
+                total = 0.0
+                for i in range(targets):
+                    rate[1, i] = through(link, rate[1, i], level[i])
+                    rate[0, i] = rate[1, i]
+                    total += rate[1, i]
+                then = max(then, s + 1e-9 * horizon)
+                walk_on(s, then - s, total, rate, total, state)
+                s = then
+            median[r], mean[r] = state[2], state[1]
+            likely[r] = np.argmax(rate[2])
