@@ -95,6 +95,8 @@ def draw(
     score: dict[str, NDArray[np.float64]],
     streams: Streams,
     since: NDArray[np.float64] | None = None,
+    fixed: dict[str, Field] | None = None,
+    history: tuple[NDArray[np.int64], dict[str, Field]] | None = None,
 ) -> dict[str, Field]:
     """All fields of rows whose times and codes are known.
 
@@ -110,6 +112,11 @@ def draw(
     streams : Streams
     since : float64 array, (N,), optional
         Time of the first row of each entity, where rows go on from a history.
+    fixed : dict of str to Field, optional
+        Fields that are known of all rows.
+    history : (int64 array (N,), dict of str to Field), optional
+        How many leading rows of each entity are there already, and fields (R,) that hold their choices and values:
+        those rows come back as they are, and later ones remember them.
     """
     timing = encoder.timing
     models = [values.FieldModel(**one) for one in state["fields"]]
@@ -120,10 +127,15 @@ def draw(
     skeleton = values.Skeleton(offsets, code, coding.codes, age_of(offsets, time, timing.typical_, since))
     fields = coding.fields(code)
     for model in models[1:]:
+        if fixed is not None and model.name in fixed:
+            fields[model.name] = fixed[model.name]
+            others.append((fixed[model.name], model.score(fixed[model.name])))
+            continue
         level = None
         if model.name == total.get("field"):
             level, _ = balances.level(total, encoder, statics, None, len(offsets) - 1)
-        made = model.draw(streams, skeleton, score[f"value:{model.name}"], others, level)
+        known = None if history is None else (history[0], history[1][model.name])
+        made = model.draw(streams, skeleton, score[f"value:{model.name}"], others, level, known)
         others.append(made)
         fields[model.name] = made[0]
     return fields
