@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tsynth.data.schema import Schema
     from tsynth.data.streams import Streams
 
-__all__ = ["GAP", "age_of", "draw", "learn", "merge", "opening_of", "place_of", "rows_of"]
+__all__ = ["GAP", "age_of", "draw", "go_on", "learn", "merge", "opening_of", "place_of", "rows_of"]
 
 GAP = "(gap)"
 
@@ -139,6 +140,44 @@ def draw(
         others.append(made)
         fields[model.name] = made[0]
     return fields
+
+
+def go_on(
+    state: dict[str, Any],
+    encoder: Encoder,
+    coding: Coding,
+    history: Rows,
+    offsets: NDArray[np.int64],
+    time: NDArray[np.float64],
+    code: NDArray[np.int32],
+    streams: Streams,
+) -> dict[str, Field]:
+    """All fields of rows that follow those of `history`, entity by entity; arguments as for `draw`."""
+    before, after = np.diff(history.offsets), np.diff(offsets)
+    whole = history.offsets + offsets
+    place = np.arange(int(whole[-1])) - np.repeat(whole[:-1], before + after)
+    old = place < np.repeat(before, before + after)
+    times, codes = np.empty(len(old)), np.empty(len(old), np.int32)
+    times[old], times[~old] = history.time, time
+    codes[old], codes[~old] = coding.code(history), code
+    known = {}
+    for name, field in history.fields.items():
+        choice = np.zeros(len(old), np.int32)
+        choice[old] = field.choice
+        value = None if field.value is None else np.zeros(len(old))
+        if value is not None and field.value is not None:
+            value[old] = field.value
+        known[name] = replace(field, choice=choice, value=value)
+    models = [one["name"] for one in state["fields"]]
+    opening = streams.purpose("opening").normal(len(models))
+    score = {f"value:{name}": opening[:, j] for j, name in enumerate(models)}
+    made = draw(
+        state, encoder, coding, whole, times, codes, history.statics, score, streams, history=(before, known)
+    )
+    return {
+        name: replace(f, choice=f.choice[~old], value=None if f.value is None else f.value[~old])
+        for name, f in made.items()
+    }
 
 
 def opening_of(state: dict[str, Any], view: Rows) -> dict[str, NDArray[np.float64]]:
