@@ -227,7 +227,22 @@ class _Draw:
 
     def thinned(self) -> Events:
         """A link that is not linear."""
-        raise UsageError("no thinning yet")
+        baseline = self.process.baseline
+        drives = tables.drives_of(self.process.kernel, self.sizes)  # type: ignore[arg-type]
+        past = (self.history.offsets, self.history.times, self.history.types, self._factors())
+        head = (*self.head[:-1], np.ascontiguousarray(baseline.edges, np.float64))
+        link = thinning.SOFTPLUS if self.process.link == "softplus" else thinning.RECTIFIED
+        period, phase = float(baseline.period), float(baseline.phase)
+        levels = np.ascontiguousarray(baseline.level, np.float64)
+        law = (np.ascontiguousarray(tables.rates_of(baseline)), period, phase, levels, link, drives, past)
+        sized = len(drives.sizes) > 0
+
+        def loop(first: int, most: int, offsets: Any, rows: list[Any]) -> int:
+            size = rows[2] if sized else np.zeros(0)
+            return thinning.thinned(*head, *law, most, first, offsets, rows[0], rows[1], size)
+
+        offsets, rows = self._grow(loop, (np.float64, np.int64, *((np.float64,) if sized else ())))
+        return replace(self._events(offsets, rows[0], rows[1]), size=rows[2] if sized else None)
 
     def _factors(self) -> NDArray[np.float64]:
         """How many times each past event counts."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from tsynth.compiled.hawkes.clusters import EXPONENTIAL, POWER, STEPS, Births
 from tsynth.compiled.hawkes.immigrants import Clock, Table, aliases, elapsed
+from tsynth.compiled.hawkes.thinning import Drives
 from tsynth.generators.point_process.excitation.process import Exponentials, Histogram, PowerLaw
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ def table(offsets: NDArray[np.int64], weights: NDArray[np.float64]) -> Table:
 def clock_of(baseline: Baseline) -> Clock:
     """The immigrants' clock, all types together."""
     if baseline.constant:
-        rate = np.array([_rates(baseline).sum()])
+        rate = np.array([rates_of(baseline).sum()])
         return Clock(np.array([0.0, 1.0]), np.array([0.0, rate[0]]), rate, 0.0, 0.0)
     edges = np.ascontiguousarray(baseline.edges, np.float64)
-    rate = _rates(baseline).sum(axis=1)
+    rate = rates_of(baseline).sum(axis=1)
     cumulative = np.concatenate([[0.0], np.cumsum(rate * np.diff(edges))])
     phase = float(baseline.phase) if baseline.period > 0 else 0.0
     return Clock(edges, cumulative, rate, float(baseline.period), phase)
@@ -46,14 +47,14 @@ def clock_of(baseline: Baseline) -> Clock:
 
 def immigrants_of(baseline: Baseline) -> Table:
     """Law of an immigrant's type: one a cell, or one for all cells where the types rise and fall together."""
-    rates = _rates(baseline)
+    rates = rates_of(baseline)
     if baseline.factors.shape[1] == 1:
         rates = np.asarray(baseline.level, np.float64)[None, :]
     cells, types = rates.shape
     return table(np.arange(cells + 1) * types, rates.reshape(-1))
 
 
-def _rates(baseline: Baseline) -> NDArray[np.float64]:
+def rates_of(baseline: Baseline) -> NDArray[np.float64]:
     """Rate of each type in each cell, (B, M)."""
     level = np.asarray(baseline.level, np.float64)
     return level * np.broadcast_to(baseline.factors, (len(baseline.factors), len(level)))
@@ -122,6 +123,33 @@ def births_of(kernel: Exponentials | PowerLaw | Histogram, sizes: Any = None) ->
         np.ascontiguousarray(whole.sum(axis=(0, 1))),
         fastest,
         slowest,
+        float(kernel.power),
+        float(kernel.reference),
+        np.ascontiguousarray(sizes.offsets, np.int64) if sized else np.zeros(types + 1, np.int64),
+        np.ascontiguousarray(sizes.values, np.float64) if sized else np.zeros(0),
+    )
+
+
+def drives_of(kernel: Exponentials, sizes: Any = None) -> Drives:
+    """Parts of the excitation that decay at one rate each, as `thinned` takes them."""
+    adjacency = np.asarray(kernel.adjacency, np.float64)
+    decay = np.broadcast_to(kernel.decay, adjacency.shape)
+    types = adjacency.shape[1]
+    parent, component, child = np.nonzero(np.transpose(adjacency, (2, 0, 1)))
+    rates = decay[component, child, parent]
+    amount = adjacency[component, child, parent] * rates
+    decays, decay_of = np.unique(rates, return_inverse=True)
+    # One part for all that decays alike, drives the same type and has the same sign.
+    codes, part = np.unique((decay_of * types + child) * 2 + (amount < 0), return_inverse=True)
+    sized = kernel.power != 0
+    return Drives(
+        np.ascontiguousarray(codes // 2 % types, np.int64),
+        np.ascontiguousarray(codes // (2 * types), np.int64),
+        codes % 2 == 1,
+        decays,
+        np.ascontiguousarray(np.searchsorted(parent, np.arange(types + 1)), np.int64),
+        np.ascontiguousarray(part, np.int64),
+        amount,
         float(kernel.power),
         float(kernel.reference),
         np.ascontiguousarray(sizes.offsets, np.int64) if sized else np.zeros(types + 1, np.int64),
