@@ -1,0 +1,105 @@
+"""What `Hawkes.diagnose` tells: the fit in numbers and sentences, and how a holdout looks under it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsynth.generators.point_process import onces
+from tsynth.generators.point_process.excitation import diagnosis
+from tsynth.generators.point_process.excitation.process import Exponentials
+from tsynth.generators.point_process.hawkes_events import observed
+from tsynth.generators.point_process.hawkes_forecast import posterior_factors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tsynth.data.encoding import Rows
+    from tsynth.data.streams import Streams
+    from tsynth.generators.point_process.coding import Coding
+    from tsynth.generators.point_process.excitation.process import Process
+    from tsynth.generators.point_process.jitter import Ties
+    from tsynth.generators.point_process.windows import Window
+
+__all__ = ["judged", "told"]
+
+_PAIR = re.compile(r"adjacency\[(?:\d+,)?(\d+),(\d+)\]")
+
+
+def told(process: Process, fit: dict[str, Any], frailty: dict[str, Any]) -> dict[str, Any]:
+    """The fit in plain values, with sentences on stability, convergence and how sequences differ."""
+    radius = float(process.radius)
+    stable = radius < 1
+    if stable:
+        said = [
+            f"spectral radius {radius:.3g}: the process is stable; an event has {1 / (1 - radius):.3g} events in its "
+            "whole family, itself counted, in the mean over the types that the radius goes with."
+        ]
+    else:
+        said = [
+            f"spectral radius {radius:.4g}: the process explodes, its rate grows without end; use stable=True, a "
+            "baseline that changes in time, or short windows."
+        ]
+    found: dict[str, Any] = {"radius": radius, "stable": stable}
+    if frailty["variance"] > 0:
+        said.append(f"sequences differ in rate: a gamma factor with variance {frailty['variance']:.3g}.")
+    if fit:
+        if not fit["converged"]:
+            said.append(
+                f"the fit had not converged after {fit['iterations']} steps; its errors may be wrong."
+            )
+        said += [fit["ties"], f"windows: {fit['window']}", *fit["messages"]]
+        found["parameters"] = {
+            name: {"estimate": float(x), "error": None if np.isnan(e) else float(e)}
+            for name, x, e in zip(fit["names"], fit["estimates"], fit["errors"], strict=False)
+        }
+        found |= {n: fit[n] for n in ("iterations", "converged", "log_likelihood", "events", "sequences")}
+        found["log_likelihood_per_event"] = fit["log_likelihood"] / max(fit["events"], 1)
+    found["frailty"] = {"variance": float(frailty["variance"])}
+    return {**found, "sentences": said}
+
+
+def judged(
+    process: Process,
+    view: Rows,
+    coding: Coding,
+    ties: Ties,
+    window: Window,
+    variance: float,
+    fit: dict[str, Any],
+    by: NDArray[np.float64],
+    size: NDArray[np.float64] | None,
+    streams: Streams,
+) -> dict[str, Any]:
+    """Residuals, dispersion of counts and next-event scores of a holdout's events under the process.
+
+    Where sequences differ in rate each has the mean factor that its own events tell, which makes the residuals look a
+    little better than they are.
+    """
+    found = onces.gather([onces.learn(view, {})])
+    seen = observed(
+        view.time, coding.code(view).astype(np.int64), size, coding.codes, found, window, ties, streams
+    )
+    scale = by
+    if variance > 0:
+        shape, rate = posterior_factors(process, seen.events, seen.given, by, variance)
+        scale = by * shape / rate
+    result: dict[str, Any] = diagnosis.diagnose(
+        process, seen.events, scale, key=streams.purpose("draws").key, errors=_errors(process, fit)
+    )
+    return result
+
+
+def _errors(process: Process, fit: dict[str, Any]) -> NDArray[np.float64] | None:
+    """Standard errors of the branching matrix, where the adjacency is a parameter of the fit."""
+    if not fit or not isinstance(process.kernel, Exponentials):
+        return None
+    out = np.full((process.types, process.types), np.nan)
+    for name, error in zip(fit["names"], fit["errors"], strict=False):
+        pair = _PAIR.fullmatch(name)
+        if pair is not None and np.isfinite(error):
+            i, j = int(pair[1]), int(pair[2])
+            out[i, j] = np.hypot(np.nan_to_num(out[i, j]), error)
+    return out

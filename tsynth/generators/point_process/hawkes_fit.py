@@ -1,0 +1,287 @@
+"""From events to a fitted Hawkes process: what is asked for, checked, and what comes out as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsynth.data.streams import Streams
+from tsynth.errors import DataError, UsageError
+from tsynth.generators.point_process import jitter
+from tsynth.generators.point_process.covariates import Design
+from tsynth.generators.point_process.excitation.fitting import fit
+from tsynth.generators.point_process.excitation.seasons import SHAPES, seasonal
+from tsynth.generators.point_process.frailty import fit_frail
+from tsynth.generators.point_process.hawkes_events import observed
+from tsynth.generators.point_process.hawkes_parameters import LINKS, sizes_of
+from tsynth.generators.point_process.windows import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from tsynth.data.encoding import Encoder
+    from tsynth.data.schema import Schema
+    from tsynth.data.sequences import Sequences
+    from tsynth.generators.point_process.coding import Coding
+    from tsynth.generators.point_process.excitation.fitting import Fit
+    from tsynth.generators.point_process.excitation.process import Events, Process
+    from tsynth.generators.point_process.hawkes_events import Observed
+    from tsynth.generators.point_process.onces import Entities
+    from tsynth.generators.point_process.windows import Window
+
+__all__ = ["KERNELS", "Asked", "Learned", "learn_process"]
+
+KERNELS = ("exponential", "sum", "power_law", "etas", "nonparametric")
+MANY = 60
+"""Types from which on excitation is penalised (L1) unless another penalty is asked for."""
+SIZES = 256
+"""Sizes of a type that are kept, at most."""
+LENGTHS = 512
+"""Quantiles of the number of events that are kept, at most."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Parameters of `Hawkes`."""
+
+    kernel: str
+    decay: Any
+    decays: str
+    components: int
+    baseline: str
+    covariates: Sequence[str] | str | None
+    size: str | None
+    link: str
+    penalty: str | None
+    strength: float | None
+    stable: bool
+    ties: str
+    window: str
+    frailty: bool
+
+    def check(self, schema: Schema, data: Sequences) -> None:
+        """Refuse what does not exist or does not go together.
+
+        Raises
+        ------
+        UsageError, DataError
+            Name the parameter or the column.
+        """
+        for name, known in {
+            "kernel": KERNELS,
+            "decays": ("shared", "pair"),
+            "baseline": SHAPES,
+            "link": LINKS,
+            "penalty": (None, "l1", "group"),
+            "ties": jitter.WAYS,
+            "window": RULES,
+        }.items():
+            if getattr(self, name) not in known:
+                raise UsageError(
+                    f"{name}={getattr(self, name)!r} does not exist",
+                    fix="use one of " + ", ".join("None" if k is None else k for k in known),
+                )
+        if isinstance(self.components, bool) or not isinstance(self.components, int) or self.components < 1:
+            raise UsageError(f"components is a count of at least 1, not {self.components!r}")
+        if self.link != "linear" and self.kernel not in ("exponential", "sum"):
+            raise UsageError(
+                f"link={self.link!r} goes with exponential kernels", fix='use kernel="exponential"'
+            )
+        if self.kernel == "etas" and self.size is None:
+            raise UsageError("the ETAS kernel needs the size of events", fix="name the column, size=...")
+        if self.size is not None:
+            self._check_size(schema, data, self.size)
+        self.statics(schema)
+
+    def _check_size(self, schema: Schema, data: Sequences, size: str) -> None:
+        if self.kernel == "nonparametric" or self.link != "linear":
+            raise UsageError(
+                "size drives exponential, power-law and ETAS kernels under the linear link",
+                fix="leave size out",
+            )
+        column = schema[size] if size in schema else None
+        if column is None or column.static or column.kind not in ("continuous", "count"):
+            raise UsageError(f"size={size!r} is no number of a row", fix="name a continuous or count column")
+        if data.nulls(size).any():
+            row = int(np.argmax(data.nulls(size)))
+            raise DataError(
+                "is null, so the event has no size", column=size, row=row, fix="fill or drop such rows"
+            )
+
+    def statics(self, schema: Schema) -> list[str]:
+        """Names of the static columns that are covariates."""
+        able = [c.name for c in schema.statics]
+        if self.covariates is None:
+            return []
+        if self.covariates == "auto":
+            return able
+        wanted = [self.covariates] if isinstance(self.covariates, str) else list(self.covariates)
+        for name in wanted:
+            if name not in able:
+                raise UsageError(
+                    f"covariates: {name!r} is no static column",
+                    fix=f"name some of {', '.join(able)}" if able else "leave covariates out: there is none",
+                )
+        return wanted
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A fitted process and what stands around it, as `Hawkes` keeps them.
+
+    Parameters
+    ----------
+    process : Process
+    fit : dict
+        Estimates, errors, log-likelihood, messages.
+    frailty : dict
+        Variance of the gamma factors; how windows come about; most events of a sequence; its quantiles.
+    ties : dict
+        How ties are treated and, where they are kept, the chain that fills batches.
+    covariates : dict
+        The design and its coefficients; empty where there is none.
+    opening : float64 array, (M,)
+        Running number of first events of each type.
+    sizes : dict
+        Sizes of each type; empty where no size drives excitation.
+    extras : dict of str to float64 array, (N,)
+        What the copula shall know of each entity: its rate, its number of events.
+    """
+
+    process: Process
+    fit: dict[str, Any]
+    frailty: dict[str, Any]
+    ties: dict[str, Any]
+    covariates: dict[str, Any]
+    opening: NDArray[np.float64]
+    sizes: dict[str, Any]
+    extras: dict[str, NDArray[np.float64]]
+
+
+def learn_process(
+    asked: Asked,
+    encoder: Encoder,
+    coding: Coding,
+    found: Entities,
+    window: Window,
+    time: NDArray[np.float64],
+    code: NDArray[np.int32],
+    size: NDArray[np.float64] | None,
+    *,
+    seed: int,
+    calendar: bool,
+    progress: Any = None,
+) -> Learned:
+    """Fit the process that is asked for to the rows of all entities.
+
+    Parameters
+    ----------
+    asked : Asked
+    encoder : Encoder
+    coding : Coding
+        Its codes are the types.
+    found : Entities
+    window : Window
+    time, code, size : arrays, (R,)
+    seed : int
+        For the jitter of ties.
+    calendar : bool
+    progress : object, optional
+        As in `Generator.fit`.
+    """
+    types = coding.codes
+    step = encoder.time_step_
+    ties = jitter.choose(asked.ties, found.offsets, time, step)
+    streams = Streams(seed, ("fit:hawkes", "ties"), range(len(found.rows)))
+    seen = observed(time, code.astype(np.int64), size, types, found, window, ties, streams)
+    events = seen.events
+    base = seasonal(
+        asked.baseline, types=types, day=encoder.timing.day_, calendar=calendar, step=step, times=events.times
+    )
+    statics = {name: found.statics[name] for name in asked.statics(encoder.schema)}
+    design = Design.of(statics, encoder)
+    x = design.matrix(statics, events.n_sequences) if design.size else None
+    penalty, strength = _penalty(asked, types)
+
+    def once(scale: NDArray[np.float64] | None) -> Fit:
+        return fit(
+            events, types=types, kernel=asked.kernel, decay=asked.decay, decays=asked.decays,
+            components=asked.components, baseline=base, covariates=x, penalty=penalty, strength=strength,
+            link=asked.link, stable=asked.stable, scale=scale, power=0.0 if asked.size is None else None,
+            reference=0.0 if size is None else float(np.mean(size)),
+        )  # fmt: skip
+
+    def by(made: Fit) -> NDArray[np.float64]:
+        return np.ones(events.n_sequences) if x is None else np.exp(x @ made.coefficients)
+
+    if progress is not None:
+        progress.stage("fitting the process", 1)
+    if asked.frailty and asked.link == "linear":
+        made, variance, scale = fit_frail(once, events, by)
+    else:
+        made, variance, scale = once(None), 0.0, np.ones(events.n_sequences)
+    if progress is not None:
+        progress.advance(1)
+    extras = {"rate": scale} if variance > 0 else {}
+    rows = np.diff(events.offsets)
+    if seen.counted:
+        extras["rows"] = np.where(rows > 0, rows, np.nan).astype(np.float64)
+    return Learned(
+        made.process,
+        {**_plain(made), "events": events.n_events, "sequences": events.n_sequences,
+         "ties": ties.sentence(), "window": window.why},
+        _frailty(variance, seen, rows, window),
+        {"ties": ties.to_state(), "batches": None if seen.batches is None else seen.batches.to_state()},
+        {} if x is None else {"design": design.to_state(), "coefficients": made.coefficients},
+        np.cumsum(np.bincount(_heads(events), minlength=types).astype(np.float64)),
+        {} if events.size is None else sizes_of(events.types, events.size, types, SIZES),
+        extras,
+    )  # fmt: skip
+
+
+def _penalty(asked: Asked, types: int) -> tuple[str | None, float | str]:
+    if asked.penalty is not None:
+        return asked.penalty, "auto" if asked.strength is None else asked.strength
+    if types > MANY and asked.link == "linear" and asked.kernel in ("exponential", "sum"):
+        return "l1", 1.0 if asked.strength is None else asked.strength
+    return None, 0.0
+
+
+def _heads(events: Events) -> NDArray[np.int64]:
+    """Types of first events."""
+    return events.types[events.offsets[:-1][np.diff(events.offsets) > 0]]
+
+
+def _plain(made: Fit) -> dict[str, Any]:
+    return {
+        "log_likelihood": float(made.log_likelihood),
+        "names": list(made.names) if len(made.names) < 10_000 else [],
+        "estimates": made.estimates,
+        "errors": made.errors,
+        "iterations": int(made.iterations),
+        "converged": bool(made.converged),
+        "radius": float(made.radius),
+        "messages": list(made.messages),
+    }
+
+
+def _frailty(variance: float, seen: Observed, rows: NDArray[np.int64], window: Window) -> dict[str, Any]:
+    """How sequences differ and end; quantiles leave out the longest few."""
+    lengths = np.sort(rows[rows > 0])
+    size = int(np.clip(len(lengths), 1, LENGTHS))
+    at = (np.arange(size) + 0.5) / size
+    span = seen.events.end - seen.events.start
+    return {
+        "variance": variance,
+        "rule": window.rule,
+        "opened": bool(window.opened),
+        "most": int(10 * rows.max(initial=1) + 1000),
+        "rows": np.quantile(lengths, at, method="inverted_cdf") if len(lengths) else np.ones(1),
+        "longest": float(span.max(initial=0.0)),
+        "shared": bool(window.shared),
+        "stop": float(window.span[1]),
+    }

@@ -1,0 +1,190 @@
+"""Parameters of a Hawkes process as a person writes them, checked; a process as plain values and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsynth.errors import UsageError
+from tsynth.generators.point_process.excitation.process import (
+    Baseline,
+    Exponentials,
+    Histogram,
+    PowerLaw,
+    Process,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Kernel = Exponentials | PowerLaw | Histogram
+
+__all__ = ["LINKS", "check_process", "process_from_state", "process_of", "process_to_state", "sizes_of"]
+
+LINKS = ("linear", "softplus", "rectified")
+_KERNELS: dict[str, type[Exponentials] | type[PowerLaw] | type[Histogram]] = {
+    "exponentials": Exponentials,
+    "power_law": PowerLaw,
+    "histogram": Histogram,
+}
+
+
+def process_of(
+    baseline: ArrayLike | Baseline,
+    adjacency: ArrayLike | None = None,
+    decay: ArrayLike | None = None,
+    kernel: Kernel | None = None,
+    link: str = "linear",
+) -> Process:
+    """A process from its parameters.
+
+    Parameters
+    ----------
+    baseline : float, (M,) array or Baseline
+        Immigrants of each type per unit of time.
+    adjacency : (M, M) or (K, M, M) array, optional
+        Children of type i (row) of one event of type j (column): the integral of the kernel, jump / decay. A number
+        where there is one type; 0 where neither it nor `kernel` is given.
+    decay : float, (K,), (M, M) or (K, M, M) array, optional
+        Per unit of time; with `adjacency` only.
+    kernel : Exponentials, PowerLaw or Histogram, optional
+        In place of `adjacency` and `decay`.
+    link : {"linear", "softplus", "rectified"}
+
+    Raises
+    ------
+    UsageError
+        Shapes do not go together; a rate or decay is not a positive number; an excitation is below 0 under the
+        linear link.
+    """
+    made = baseline if isinstance(baseline, Baseline) else Baseline(_numbers(baseline, "baseline", 1))
+    size = made.types
+    if kernel is None:
+        kernel = _exponentials(adjacency, decay, size)
+    elif adjacency is not None or decay is not None:
+        raise UsageError("kernel stands in place of adjacency and decay", fix="give one of them")
+    return check_process(Process(made, kernel, link))
+
+
+def _exponentials(adjacency: ArrayLike | None, decay: ArrayLike | None, size: int) -> Exponentials:
+    if adjacency is None:
+        return Exponentials(np.zeros((1, size, size)), np.ones((1, 1, 1)))
+    matrix = _numbers(adjacency, "adjacency", 2)
+    matrix = matrix[None] if matrix.ndim == 2 else matrix
+    if matrix.ndim != 3 or matrix.shape[1:] != (size, size):
+        raise UsageError(
+            f"adjacency has shape {np.shape(adjacency)}, but the baseline has {size} types",
+            fix=f"give ({size}, {size}) numbers, or (K, {size}, {size}) for K components",
+        )
+    if decay is None:
+        raise UsageError("adjacency needs a decay", fix="give decay, per unit of time")
+    rates = _numbers(decay, "decay", 0)
+    components = len(matrix)
+    if rates.ndim == 0:
+        rates = np.full((components, 1, 1), float(rates))
+    elif rates.shape == (components,):
+        rates = rates.reshape(components, 1, 1)
+    elif rates.shape == (size, size) and components == 1:
+        rates = rates[None]
+    if rates.shape not in ((components, 1, 1), (components, size, size)):
+        raise UsageError(
+            f"decay has shape {np.shape(decay)}, which does not go with {components} components of {size} types",
+            fix="give one number, one a component, or one a pair of types",
+        )
+    return Exponentials(matrix, rates)
+
+
+def _numbers(x: ArrayLike, name: str, least: int) -> NDArray[np.float64]:
+    try:
+        out = np.array(x, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{name} must be numbers, not {x!r}") from error
+    return out.reshape((1,) * (least - out.ndim) + out.shape) if out.ndim < least else out
+
+
+def check_process(process: Process) -> Process:
+    """The process, where its numbers make sense.
+
+    Raises
+    ------
+    UsageError
+        They do not; the message names the parameter.
+    """
+    base, kernel, size = process.baseline, process.kernel, process.types
+    if process.link not in LINKS:
+        raise UsageError(f"link must be one of {', '.join(LINKS)}, not {process.link!r}")
+    level, factors = base.level, base.factors
+    if level.ndim != 1 or not (np.all(np.isfinite(level)) and np.all(level >= 0)):
+        raise UsageError(
+            "baseline must be rates of 0 and more, one a type", fix="give events per unit of time"
+        )
+    if not (np.all(np.isfinite(factors)) and np.all(factors >= 0)):
+        raise UsageError("factors of the baseline must be 0 and more")
+    edges = base.edges
+    if len(edges) != len(factors) + 1 or np.any(np.diff(edges) <= 0) or factors.shape[1] not in (1, size):
+        raise UsageError(
+            f"a baseline of {len(factors)} cells has {len(factors) + 1} rising edges and factors for 1 or {size} types"
+        )
+    if isinstance(kernel, Exponentials):
+        shapes, positive = {"adjacency": kernel.adjacency}, {"decay": kernel.decay}
+    elif isinstance(kernel, PowerLaw):
+        shapes, positive = {"jump": kernel.jump}, {"c": np.array(kernel.c), "p": np.array(kernel.p)}
+    else:
+        shapes, positive = {"height": kernel.height}, {"steps between edges": np.diff(kernel.edges)}
+    for name, x in shapes.items():
+        if x.shape[-2:] != (size, size):
+            raise UsageError(f"{name} has shape {x.shape}, but the baseline has {size} types")
+        if not np.all(np.isfinite(x)):
+            raise UsageError(f"{name} must be finite numbers")
+        if process.link == "linear" and np.any(x < 0):
+            raise UsageError(
+                f"{name} is below 0, and an intensity under the linear link would be too",
+                fix='use link="softplus" or "rectified" for inhibition',
+            )
+    for name, x in positive.items():
+        if not (np.all(np.isfinite(x)) and np.all(x > 0)):
+            raise UsageError(f"{name} must be above 0", fix="give it per unit of time")
+    return process
+
+
+def process_to_state(process: Process) -> dict[str, Any]:
+    """Plain values and arrays."""
+    kind = next(name for name, k in _KERNELS.items() if isinstance(process.kernel, k))
+    return {
+        "baseline": dict(vars(process.baseline)),
+        "kind": kind,
+        "kernel": dict(vars(process.kernel)),
+        "link": process.link,
+    }
+
+
+def process_from_state(state: dict[str, Any]) -> Process:
+    """The process whose `process_to_state` this was."""
+    return Process(
+        Baseline(**state["baseline"]), _KERNELS[state["kind"]](**state["kernel"]), str(state["link"])
+    )
+
+
+def sizes_of(
+    types: NDArray[np.int64], size: NDArray[np.float64], count: int, most: int | None = None
+) -> dict[str, Any]:
+    """Sizes by type, sorted, as `Sizes` takes them; a type without any has those of all.
+
+    Parameters
+    ----------
+    types, size : arrays, (R,)
+    count : int
+        Number M of types; those beyond the types that are given are without any.
+    most : int, optional
+        Quantiles that stand for the sizes of a type with more of them.
+    """
+    groups = [_few(size[types == kind] if np.any(types == kind) else size, most) for kind in range(count)]
+    offsets = np.concatenate([[0], np.cumsum([len(group) for group in groups])]).astype(np.int64)
+    return {"offsets": offsets, "values": np.concatenate(groups)}
+
+
+def _few(size: NDArray[np.float64], most: int | None) -> NDArray[np.float64]:
+    if most is None or len(size) <= most:
+        return np.sort(size)
+    return np.asarray(np.quantile(size, (np.arange(most) + 0.5) / most))

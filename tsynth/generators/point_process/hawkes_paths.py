@@ -1,0 +1,189 @@
+"""Event sequences of a fitted Hawkes process: opened by a first event, ended by time or number, put on the lattice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import ndtr
+
+from tsynth.compiled.hawkes import ties as loops
+from tsynth.generators.point_process import jitter
+from tsynth.generators.point_process.counts import frailty
+from tsynth.generators.point_process.excitation.process import Events
+from tsynth.generators.point_process.excitation.simulation import simulate
+from tsynth.generators.point_process.hawkes_events import joined, pick
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from tsynth.data.streams import Streams
+    from tsynth.generators.point_process.excitation.process import Process
+    from tsynth.generators.point_process.excitation.simulation import Sizes
+    from tsynth.generators.point_process.onces import Drawn
+
+__all__ = ["Paths", "batched"]
+
+PATIENCE = 4.0
+"""A sequence of so many events is given up after this many times the longest that was learned."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Sequences of one process for some entities.
+
+    Parameters
+    ----------
+    process : Process
+    streams : Streams
+        Of the entities; sequence i hangs on its own number alone.
+    frailty : dict
+        How sequences differ and end, as `hawkes_fit.Learned` has it.
+    opening : float64 array, (M,)
+        Running number of first events of each type.
+    sizes : Sizes or None
+    """
+
+    process: Process
+    streams: Streams
+    frailty: dict[str, Any]
+    opening: NDArray[np.float64]
+    sizes: Sizes | None
+
+    def scale(self, score: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """Factor of the baseline of each sequence, (N,), at these normal scores, drawn where not given."""
+        variance = float(self.frailty["variance"])
+        if variance == 0:
+            return np.ones(len(self.streams))
+        if score is None:
+            score = self.streams.purpose("rate").normal()
+        return frailty(score, variance)
+
+    def draw(
+        self,
+        start: ArrayLike,
+        end: ArrayLike,
+        scale: NDArray[np.float64],
+        *,
+        most: int | None = None,
+        tree: bool = False,
+        history: Events | None = None,
+    ) -> Events:
+        """Sequences in windows [start, end], after a history or not."""
+        return simulate(
+            self.process, start, end, key=self.streams.purpose("walk").key, entities=self.streams.entities,
+            scale=scale, most=most, tree=tree, history=history, sizes=self.sizes,
+        )  # fmt: skip
+
+    def sequences(self, drawn: Drawn, scale: NDArray[np.float64], ties: jitter.Ties) -> Events:
+        """Whole sequences in the windows that were drawn, with the event that opens them where one does.
+
+        Parameters
+        ----------
+        drawn : Drawn
+        scale : float64 array, (N,)
+        ties : Ties
+            Windows begin at a random place of their lattice step where events were spread.
+        """
+        live = np.isfinite(drawn.start)
+        width = 0.0 if ties.keep else ties.width
+        start, end = np.where(live, drawn.start, 0.0), np.where(live, drawn.end, 0.0)
+        end = np.where(live, np.maximum(start, end) + width, start)
+        u = self.streams.purpose("opening").uniform(3)
+        opened = live if self.frailty["opened"] else np.zeros(len(live), np.bool_)
+        start = np.where(opened, start + width * u[:, 0], start)
+        first = self._first(start, opened, u[:, 1:])
+        if self.frailty["rule"] != "own":
+            most = int(self.frailty["most"]) or None
+            return joined(first, self.draw(start, end, scale, most=most, history=first))
+        end = start + PATIENCE * self.frailty["longest"] + width
+        if self.frailty["shared"]:
+            end = np.maximum(np.minimum(end, self.frailty["stop"] + width), start)
+        return joined(first, self._counted(start, end, scale, first, self._numbers(drawn, live) - 1))
+
+    def _first(self, start: NDArray[np.float64], opened: NDArray[np.bool_], u: NDArray[np.float64]) -> Events:
+        """One event at the start of each sequence that is opened by one."""
+        at = np.flatnonzero(opened)
+        offsets = np.concatenate([[0], np.cumsum(opened)]).astype(np.int64)
+        types = np.searchsorted(self.opening, u[at, 0] * self.opening[-1], side="right")
+        types = np.minimum(types, len(self.opening) - 1).astype(np.int64)
+        size = None
+        if self.sizes is not None:
+            low, high = self.sizes.offsets[types], self.sizes.offsets[types + 1]
+            size = self.sizes.values[low + (u[at, 1] * (high - low)).astype(np.int64)]
+        return Events(offsets, start[at], types, start, start, size)
+
+    def _numbers(self, drawn: Drawn, live: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """How many events each sequence has."""
+        rows = np.asarray(self.frailty["rows"])
+        place = (ndtr(drawn.score["rows"]) * len(rows)).astype(np.int64)
+        wanted = rows[np.clip(place, 0, len(rows) - 1)].astype(np.int64)
+        return np.where(live, wanted, 1)
+
+    def _counted(
+        self,
+        start: NDArray[np.float64],
+        end: NDArray[np.float64],
+        scale: NDArray[np.float64],
+        first: Events,
+        wanted: NDArray[np.int64],
+    ) -> Events:
+        """Sequences of so many events after the first, fewer where the process dies before `end`."""
+        n = len(start)
+        parts: list[tuple[NDArray[np.int64], Events]] = []
+        classes = np.ceil(np.log2(np.maximum(wanted, 1))).astype(np.int64)
+        for one in np.unique(classes[wanted > 0]):
+            at = np.flatnonzero((classes == one) & (wanted > 0))
+            some = replace(self, streams=self.streams.take(at))
+            made = some.draw(start[at], end[at], scale[at], most=int(2**one), history=taken(first, at))
+            step = np.arange(made.n_events) - np.repeat(made.offsets[:-1], np.diff(made.offsets))
+            parts.append((at, pick(made, step < np.repeat(wanted[at], np.diff(made.offsets)))))
+        return together(parts, n, start)
+
+
+def taken(events: Events, index: NDArray[np.int64]) -> Events:
+    """The sequences at `index`, in that order; one may stand more than once."""
+    lengths = np.diff(events.offsets)[index]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    rows = np.repeat(events.offsets[index] - offsets[:-1], lengths) + np.arange(offsets[-1])
+    size = None if events.size is None else events.size[rows]
+    return Events(
+        offsets, events.times[rows], events.types[rows], events.start[index], events.end[index], size
+    )
+
+
+def together(parts: list[tuple[NDArray[np.int64], Events]], n: int, start: NDArray[np.float64]) -> Events:
+    """Sequences that were made in parts, by their places; those in none have no events, at their start."""
+    if not parts:
+        none = np.zeros(0)
+        return Events(np.zeros(n + 1, np.int64), none, none.astype(np.int64), start, start, None)
+    places = np.concatenate([at for at, _ in parts])
+    left = np.setdiff1d(np.arange(n), places)
+    lengths = np.concatenate([np.diff(e.offsets) for _, e in parts] + [np.zeros(len(left), np.int64)])
+    sized = all(e.size is not None for _, e in parts)
+    flat = Events(
+        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        np.concatenate([e.times for _, e in parts]),
+        np.concatenate([e.types for _, e in parts]),
+        np.concatenate([e.start for _, e in parts] + [start[left]]),
+        np.concatenate([e.end for _, e in parts] + [start[left]]),
+        np.concatenate([e.size for _, e in parts if e.size is not None]) if sized else None,
+    )
+    order = np.empty(n, np.int64)
+    order[np.concatenate([places, left])] = np.arange(n)
+    return taken(flat, order)
+
+
+def batched(
+    events: Events, ties: dict[str, Any], streams: Streams
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]:
+    """Rows of events: on the lattice, each batch filled. Offsets, times, types, and the event of each row."""
+    time = jitter.floor(events.times, float(ties["ties"]["step"]))
+    if ties.get("batches") is None:
+        return events.offsets, time, events.types.astype(np.int32), np.arange(events.n_events)
+    offsets, event, types = loops.filled(
+        streams.purpose("batches").key, streams.entities, events.offsets, events.types,
+        np.ascontiguousarray(ties["batches"]["more"]), np.ascontiguousarray(ties["batches"]["following"]),
+    )  # fmt: skip
+    return offsets, time[event], types.astype(np.int32), event
