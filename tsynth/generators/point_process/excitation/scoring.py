@@ -1,0 +1,211 @@
+"""Fisher scoring where each target type has coefficients of its own and a few numbers are common to all.
+
+The information is an arrow: one block a target, bordered by what is common (decays, covariates). A step solves it by
+blocks, so a fit of M targets costs M small systems; coefficients that their bound holds stay out of the system
+(projected Newton, Bertsekas 1982, SIAM J. Control Optim. 20, eq. 32-34).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tsynth.generators.point_process.excitation.penalties import Penalty
+
+__all__ = ["Box", "Found", "Terms", "maximise", "standard_errors"]
+
+SLACK = 1e-12
+"""A sum of logs is known to this share of itself; a fall by less is none."""
+
+
+@dataclass
+class Terms:
+    """A log-likelihood at one point: by target (M,), its gradient and information by block.
+
+    `score` (M, P) and `info` (M, P, P) belong to the targets' coefficients, `outer` (Q,) and `outer_info` (Q, Q)
+    to what is common, `cross` (M, Q, P) to both.
+    """
+
+    rows: NDArray[np.float64]
+    score: NDArray[np.float64]
+    info: NDArray[np.float64]
+    outer: NDArray[np.float64]
+    outer_info: NDArray[np.float64]
+    cross: NDArray[np.float64]
+
+    @property
+    def value(self) -> float:
+        """The log-likelihood; minus infinity where it is no number."""
+        total = float(self.rows.sum())
+        return total if np.isfinite(total) else -np.inf
+
+
+@dataclass
+class Box:
+    """Bounds of the coefficients (P,) and of what is common (Q,), and how far one step may go there."""
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    outer_low: NDArray[np.float64]
+    outer_high: NDArray[np.float64]
+    reach: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+
+@dataclass
+class Found:
+    """Where a search ended."""
+
+    theta: NDArray[np.float64]
+    eta: NDArray[np.float64]
+    terms: Terms
+    iterations: int
+    converged: bool
+
+
+def _open(
+    x: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+    curvature: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """Which coordinates a step may move: off their bounds or drawn inwards, and with curvature."""
+    held = ((x <= low) & (gradient <= 0)) | ((x >= high) & (gradient >= 0))
+    return ~held & (curvature > 1e-300)
+
+
+def _solved(
+    info: NDArray[np.float64], free: NDArray[np.bool_], right: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Solve the free part of each block, (M, P, P) with (M, P, S); zeros elsewhere."""
+    diagonal = np.einsum("mpp->mp", info)
+    size = np.where(free, 1 / np.sqrt(np.where(free, diagonal, 1.0)), 0.0)
+    block = info * size[:, :, None] * size[:, None, :]
+    index = np.arange(info.shape[1])
+    block[:, index, index] = np.where(free, 1.0 + 1e-11, 1.0)  # scaled: the damping is relative
+    return np.linalg.solve(block, right * size[:, :, None]) * size[:, :, None]
+
+
+def _step(
+    terms: Terms,
+    gradient: NDArray[np.float64],
+    extra: NDArray[np.float64] | None,
+    free: NDArray[np.bool_],
+    loose: NDArray[np.bool_],
+    reach: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Step of the coefficients and of what is common, and the gain that the quadratic promises."""
+    info = terms.info
+    if extra is not None:
+        info = info.copy()
+        index = np.arange(info.shape[1])
+        info[:, index, index] += extra
+    m, q = len(gradient), int(loose.sum())
+    cross = terms.cross[:, loose] if q else np.zeros((m, 0, info.shape[1]))
+    right = np.concatenate([gradient[:, :, None], cross.transpose(0, 2, 1)], axis=2)
+    solved = _solved(info, free, np.where(free[:, :, None], right, 0.0))
+    delta, common = solved[:, :, 0], np.zeros(len(loose))
+    if q:
+        slope = solved[:, :, 1:]
+        schur = terms.outer_info[np.ix_(loose, loose)] - np.einsum("mqp,mpr->qr", cross, slope)
+        rest = terms.outer[loose] - np.einsum("mqp,mp->q", cross, delta)
+        size = 1 / np.sqrt(np.diag(terms.outer_info)[loose])
+        scaled = schur * size[:, None] * size[None, :] + 1e-9 * np.eye(q)
+        move = np.linalg.lstsq(scaled, rest * size, rcond=None)[0] * size
+        move *= min(1.0, float(np.min(reach[loose] / np.maximum(np.abs(move), 1e-300))))
+        common[loose] = move
+        delta = delta - slope @ move
+    gain = 0.5 * float((np.where(free, gradient, 0.0) * delta).sum() + terms.outer @ common)
+    return delta, common, gain
+
+
+def maximise(
+    evaluate: Callable[[NDArray[np.float64], NDArray[np.float64]], Terms],
+    theta: NDArray[np.float64],
+    eta: NDArray[np.float64],
+    box: Box,
+    *,
+    penalty: Penalty | None = None,
+    tolerance: float = 1e-9,
+    most: int = 200,
+    progress: Callable[[int, float], Any] | None = None,
+) -> Found:
+    """Climb from (theta, eta) until the promised gain of log-likelihood falls below `tolerance`.
+
+    A step that lowers the (penalised) log-likelihood is halved, first for the targets that lost by it.
+    """
+
+    def cost(at: NDArray[np.float64]) -> float:
+        return penalty.value(at) if penalty is not None else 0.0
+
+    terms = evaluate(theta, eta)
+    value = terms.value - cost(theta)
+    converged, iteration = False, 0
+    for iteration in range(1, most + 1):
+        gradient, extra, zero = terms.score, None, None
+        if penalty is not None:
+            gradient, extra, zero = penalty.apply(theta, terms)
+        curvature = np.einsum("mpp->mp", terms.info)
+        free = _open(theta, gradient, curvature, box.low, box.high)
+        if zero is not None:
+            free &= ~zero
+        loose = _open(eta, terms.outer, np.diag(terms.outer_info), box.outer_low, box.outer_high)
+        delta, common, gain = _step(terms, gradient, extra, free, loose, box.reach)
+        # without curvature the likelihood falls in a straight line: go to the bound at once
+        straight = (curvature <= 1e-300) & (gradient < 0) & np.isfinite(box.low) & (theta > box.low)
+        if zero is not None:
+            straight |= zero & (theta > box.low)
+        lengths, outer_length, accepted = np.ones((len(theta), 1)), 1.0, False
+        if gain < tolerance and not straight.any():
+            converged = True
+            break
+        for _ in range(40):
+            moved = np.clip(theta + lengths * delta, box.low, box.high)
+            moved[straight] = np.broadcast_to(box.low, moved.shape)[straight]
+            shifted = np.clip(eta + outer_length * common, box.outer_low, box.outer_high)
+            trial = evaluate(moved, shifted)
+            new = trial.value - cost(moved)
+            if new >= value - SLACK * abs(value):
+                accepted = True
+                break
+            worse = ~(trial.rows >= terms.rows)
+            if not worse.any() or not np.isfinite(new):
+                lengths *= 0.5
+            else:
+                lengths[worse] *= 0.5
+            outer_length *= 0.5
+        if not accepted:
+            converged = gain < 1e-5
+            break
+        theta, eta, terms, value = moved, shifted, trial, new
+        if progress is not None:
+            progress(iteration, value)
+    return Found(theta, eta, terms, iteration, converged)
+
+
+def standard_errors(found: Found, box: Box) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Roots of the diagonal of the inverse information: (M, P) and (Q,); NaN at a bound or without information."""
+    terms = found.terms
+    diagonal = np.einsum("mpp->mp", terms.info)
+    free = (found.theta > box.low) & (found.theta < box.high) & (diagonal > 1e-300)
+    loose = (found.eta > box.outer_low) & (found.eta < box.outer_high) & (np.diag(terms.outer_info) > 1e-300)
+    own, common = np.full(found.theta.shape, np.nan), np.full(len(found.eta), np.nan)
+    m, p = found.theta.shape
+    eye = np.where(free[:, :, None], np.eye(p)[None], 0.0)
+    inverse = _solved(terms.info, free, eye)
+    variance = np.einsum("mpp->mp", inverse).copy()
+    if loose.any():
+        cross = terms.cross[:, loose]
+        slope = inverse @ cross.transpose(0, 2, 1)
+        schur = terms.outer_info[np.ix_(loose, loose)] - np.einsum("mqp,mpr->qr", cross, slope)
+        spread = np.linalg.pinv(schur, hermitian=True)
+        common[loose] = np.sqrt(np.maximum(np.diag(spread), 0.0))
+        variance += np.einsum("mpq,qr,mpr->mp", slope, spread, slope)
+    own[free] = np.sqrt(np.maximum(variance[free], 0.0))
+    return own, common

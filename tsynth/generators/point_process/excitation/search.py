@@ -1,0 +1,573 @@
+"""The search for the most likely Hawkes process: what is asked, where to start, bounds, and what was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsynth.errors import DataError, UsageError
+from tsynth.generators.point_process.excitation.intensity import PairDecays, SharedDecays, SharedFactors
+from tsynth.generators.point_process.excitation.likelihood import exposure, log_likelihood
+from tsynth.generators.point_process.excitation.penalties import Penalty, groups_of
+from tsynth.generators.point_process.excitation.process import Baseline, Events, Exponentials, Process
+from tsynth.generators.point_process.excitation.scoring import Box, Found, Terms, maximise, standard_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+__all__ = ["BOUND", "Asked", "Fit", "Search", "chosen", "pooled"]
+
+PART = 20_000
+"""Events that the first, rough search looks at."""
+BOUND = 0.99
+"""Spectral radius that ``stable=True`` allows."""
+KERNELS = ("exponential", "sum", "power_law", "etas", "nonparametric")
+LINKS = ("linear", "softplus", "rectified")
+
+
+@dataclass
+class Fit:
+    """A fitted process and how sure it is.
+
+    Parameters
+    ----------
+    process : Process
+    log_likelihood : float
+        Without penalties.
+    names : list of str
+        Of the parameters: ``level[i]`` (``rate[b,i]`` where there are cells), ``adjacency[k,i,j]`` of target i and
+        parent j, ``decay[k]`` (``decay[i,j]``), ``power``, ``coefficient[p]``, ``factor[b]``.
+    estimates, errors : float64 array
+        One a name; a standard error is NaN where the parameter lies at a bound, was given, or the events say
+        nothing of it.
+    coefficients : float64 array, (P,)
+        Of the covariates.
+    iterations : int
+    converged : bool
+    radius : float
+        Spectral radius of the branching matrix.
+    messages : list of str
+    """
+
+    process: Process
+    log_likelihood: float
+    names: list[str]
+    estimates: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    coefficients: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    iterations: int = 0
+    converged: bool = True
+    radius: float = 0.0
+    messages: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Asked:
+    """The arguments of `tsynth.generators.point_process.excitation.fitting.fit`."""
+
+    types: int
+    kernel: str = "exponential"
+    decay: float | NDArray[np.float64] | None = None
+    decays: str = "shared"
+    components: int = 1
+    baseline: Baseline | None = None
+    covariates: NDArray[np.float64] | None = None
+    penalty: str | None = None
+    strength: float | str = 0.0
+    groups: NDArray[np.int64] | None = None
+    link: str = "linear"
+    stable: bool = False
+    power: float | None = 0.0
+    reference: float = 0.0
+    progress: Callable[[int, float], Any] | None = None
+
+    def checked(self, events: Events) -> Asked:
+        """The same with arrays in place, or an error that says which argument is wrong."""
+        _one_of("kernel", self.kernel, KERNELS)
+        _one_of("link", self.link, LINKS)
+        _one_of("decays", self.decays, ("shared", "pair"))
+        _one_of("penalty", self.penalty, (None, "l1", "group"))
+        if self.types < 1:
+            raise UsageError(f"types must be 1 or more, not {self.types}")
+        if events.n_events == 0:
+            raise DataError("there is no event at all, so no rate can be learned", fix="give events")
+        if not np.any(events.end > events.start):
+            raise DataError("every window has length 0", fix="give each sequence the time that was observed")
+        if isinstance(self.strength, str) and self.strength != "auto":
+            raise UsageError(f'strength must be a number or "auto", not {self.strength!r}')
+        if not isinstance(self.strength, str) and not self.strength >= 0:
+            raise UsageError(f"strength must not be negative, not {self.strength!r}")
+        if self.strength == "auto" and self.penalty is None:
+            raise UsageError('strength="auto" needs a penalty', fix='use penalty="l1" or "group"')
+        if self.decays == "pair" and (self.kernel == "sum" or self.penalty == "group" or self.power is None):
+            raise UsageError(
+                'decays="pair" goes with one component, a given power and the penalty "l1"',
+                fix='use decays="shared"',
+            )
+        if (self.power is None or self.power != 0.0) and events.size is None:
+            raise UsageError("power needs the events' size", fix="give events a size, or power=0")
+        baseline = Baseline(np.ones(self.types)) if self.baseline is None else self.baseline
+        edges, factors = np.asarray(baseline.edges, np.float64), np.asarray(baseline.factors)
+        if (
+            len(edges) != len(factors) + 1
+            or factors.shape[1] not in (1, self.types)
+            or np.any(np.diff(edges) <= 0)
+        ):
+            raise UsageError(
+                f"a baseline with {len(edges)} edges and factors of shape {factors.shape} does not go with "
+                f"{self.types} types",
+                fix="rising edges (B + 1,) and factors (B, types) or (B, 1)",
+            )
+        covariates = self.covariates
+        if covariates is not None:
+            covariates = np.ascontiguousarray(covariates, np.float64).reshape(events.n_sequences, -1)
+            _check_covariates(covariates)
+        return replace(self, baseline=baseline, covariates=covariates, decay=self._decay())
+
+    def _decay(self) -> NDArray[np.float64] | None:
+        if self.decay is None:
+            if self.kernel == "sum" and self.components < 2:
+                raise UsageError("a sum of fitted decays needs components=2 or more")
+            return None
+        decay = np.asarray(self.decay, np.float64)
+        shape = (self.types, self.types) if self.decays == "pair" else (decay.size,)
+        if not (np.all(np.isfinite(decay)) and np.all(decay > 0)) or (self.kernel == "exponential" and
+                self.decays == "shared" and decay.size != 1):  # fmt: skip
+            raise UsageError(f"decay must be positive, of one number or (K,) for a sum, not {self.decay!r}")
+        out: NDArray[np.float64] = np.broadcast_to(
+            decay.reshape(-1) if self.decays == "shared" else decay, shape
+        )
+        return np.ascontiguousarray(out)
+
+
+def _one_of(name: str, value: Any, known: tuple[Any, ...]) -> None:
+    if value not in known:
+        raise UsageError(f"{name} must be one of {', '.join(map(repr, known))}, not {value!r}")
+
+
+def _check_covariates(x: NDArray[np.float64]) -> None:
+    for p in range(x.shape[1]):
+        if not np.all(np.isfinite(x[:, p])):
+            raise DataError(f"covariate {p} is missing or not finite in sequence "
+                            f"{int(np.argmin(np.isfinite(x[:, p])))}", fix="fill it")  # fmt: skip
+        before = np.column_stack([np.ones(len(x)), x[:, : p + 1]])
+        scale = np.maximum(np.abs(before).max(axis=0), 1e-300)
+        if np.linalg.matrix_rank(before / scale) <= p + 1:
+            raise UsageError(
+                f"covariate {p} is constant or a sum of those before it, so its coefficient is not determined",
+                fix="leave it out",
+            )
+
+
+def _head(events: Events, most: int) -> Events:
+    """The first sequences with about so many events, the last of them cut there."""
+    last = int(np.searchsorted(events.offsets, most))
+    n = min(max(last, 1), events.n_sequences)
+    rows = min(most, int(events.offsets[n]))
+    offsets, end = np.minimum(events.offsets[: n + 1], rows), events.end[:n].copy()
+    if rows < events.offsets[n]:
+        end[-1] = events.times[rows - 1]
+    size = None if events.size is None else events.size[:rows]
+    return Events(offsets, events.times[:rows], events.types[:rows], events.start[:n], end, size)
+
+
+def _gaps(events: Events) -> NDArray[np.float64]:
+    """Positive gaps inside sequences."""
+    gaps = np.diff(events.times)
+    inside = np.ones(len(gaps), bool)
+    inside[
+        events.offsets[1:-1][(events.offsets[1:-1] > 0) & (events.offsets[1:-1] < len(events.times))] - 1
+    ] = False
+    out: NDArray[np.float64] = gaps[inside & (gaps > 0)]
+    return out
+
+
+def reach_of_decay(events: Events) -> tuple[float, float]:
+    """Logs of the least and the greatest decay that these events can tell from none and from infinity."""
+    longest = float((events.end - events.start).max())
+    gaps = _gaps(events)
+    shortest = float(gaps.min()) if len(gaps) else longest / 100
+    return float(np.log(0.01 / longest)), float(np.log(max(100 / shortest, 1.0 / longest)))
+
+
+def pooled(events: Events, decay: float | None) -> tuple[float, float]:
+    """Branching ratio and decay of the first events, types taken together: the best of some starts."""
+    part = _head(events, PART)
+    one = Events(part.offsets, part.times, np.zeros(len(part.times), np.int64), part.start, part.end)
+    low, high = reach_of_decay(one)
+    gaps = _gaps(one)
+    if not len(gaps):
+        return 0.0, decay or float(np.exp(low)) * 100
+    rate = len(one.times) / max(float((one.end - one.start).sum()), 1e-300)
+    starts = [decay] if decay else list(1.0 / np.quantile(gaps, [0.1, 0.5, 0.9])) + [rate]
+    given = decay is not None
+    ones = np.ones((1, 1))
+    likelihood = SharedDecays(one, 1, Baseline(np.ones(1)), ones, np.zeros(1))
+    best, out = -np.inf, (0.0, float(starts[0]))
+    for first in starts:
+        at = float(np.clip(np.log(first), low, high)) if not given else float(np.log(first))
+        bounds = (at, at) if given else (low, high)
+        box = Box(
+            np.zeros(2),
+            np.full(2, np.inf),
+            np.array([bounds[0], 0.0]),
+            np.array([bounds[1], 0.0]),
+            np.ones(2),
+        )
+        found = maximise(
+            likelihood, np.array([[0.5 * rate, 0.5]]), np.array([at, 0.0]), box, tolerance=1e-3, most=40
+        )
+        if found.terms.value > best:
+            best, out = found.terms.value, (float(found.theta[0, 1]), float(np.exp(found.eta[0])))
+    return out
+
+
+class Search:
+    """One likelihood, its bounds and starts; `fit` runs it and says what was found."""
+
+    def __init__(self, events: Events, asked: Asked, places: NDArray[np.int32] | None = None) -> None:
+        assert asked.baseline is not None
+        self.events, self.asked, self.baseline = events, asked, asked.baseline
+        self.m = m = asked.types
+        self.pair = asked.decays == "pair"
+        self.messages: list[str] = []
+        ones = np.ones(events.n_sequences)
+        spent, _ = exposure(events, self.baseline, ones)
+        self.places = _joined(spent) if places is None else places
+        self.cells = int(self.places.max()) + 1
+        c = 0 if asked.covariates is None else asked.covariates.shape[1]
+        given = asked.decay
+        if self.pair:
+            self.k = 1
+            inner: SharedDecays | PairDecays = PairDecays(
+                events,
+                m,
+                self.baseline,
+                asked.covariates,
+                float(asked.power or 0.0),
+                asked.reference,
+                self.places,
+            )
+            self.own, d = 2 * m, 0
+        else:
+            if given is not None:
+                self.k = len(given)
+                mix, offset = np.zeros((self.k, 0)), np.log(given)
+            elif asked.kernel == "sum":
+                self.k = asked.components
+                at = np.arange(self.k) / (self.k - 1)
+                mix, offset = np.column_stack([1 - at, at]), np.zeros(self.k)
+            else:
+                self.k, mix, offset = 1, np.ones((1, 1)), np.zeros(1)
+            d = mix.shape[1]
+            sized = events if asked.power != 0.0 else replace(events, size=None)
+            inner = SharedDecays(
+                sized, m, self.baseline, mix, offset, asked.covariates, asked.reference, self.places,
+                outer=bool(d or c or asked.power is None or self._common_factors),
+            )  # fmt: skip
+            self.own = self.k * m
+        self.inner, self.d, self.c = inner, d, c
+        self.likelihood: Callable[[NDArray[np.float64], NDArray[np.float64]], Terms] = inner
+        self.b = self.cells
+        self.factors: SharedFactors | None = None
+        if self._common_factors:
+            self.factors = SharedFactors(inner, int(np.argmax(np.bincount(inner.cell, minlength=self.cells))))
+            self.likelihood, self.b = self.factors, 1
+        self.extra = 0 if self.pair else 1  # the power's place in eta
+        self.box = self._box()
+
+    @property
+    def _common_factors(self) -> bool:
+        return self.cells > 1 and self.m > 1 and self.baseline.factors.shape[1] == 1
+
+    def _box(self) -> Box:
+        low, high = reach_of_decay(self.events)
+        p = self.b + self.own
+        below, above = np.zeros(p), np.full(p, np.inf)
+        if self.pair and self.asked.decay is None:
+            below[self.b + self.m :], above[self.b + self.m :] = low, high
+        elif self.pair:
+            below[self.b + self.m :], above[self.b + self.m :] = -np.inf, np.inf
+        f = 0 if self.factors is None else len(self.factors.others)
+        power = self.asked.power
+        x = self.asked.covariates
+        widest = np.zeros(0) if x is None else np.maximum(np.abs(x).max(axis=0), 1e-300)
+        surplus = 1.0
+        if power is None and self.events.size is not None:
+            surplus = max(float(np.abs(self.events.size - self.asked.reference).max()), 1e-300)
+        bound = [] if self.pair else [50.0 / surplus if power is None else float(power)]
+        least = [] if self.pair else [-50.0 / surplus if power is None else float(power)]
+        return Box(
+            below, above,
+            np.concatenate([np.full(self.d, low), least, np.full(self.c, -np.inf), np.full(f, -20.0)]),
+            np.concatenate([np.full(self.d, high), bound, np.full(self.c, np.inf), np.full(f, 20.0)]),
+            np.concatenate([np.ones(self.d), np.full(len(bound), 1 / surplus), 1 / widest, np.ones(f)]),
+        )  # fmt: skip
+
+    # -- where to start
+
+    def start(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Coefficients and common numbers to climb from."""
+        m, asked = self.m, self.asked
+        given = asked.decay
+        first = None if given is None else float(np.exp(np.mean(np.log(given))))
+        branching, decay = pooled(self.events, first)
+        branching = float(np.clip(branching, 0.05, 0.9))
+        count = np.bincount(self.events.types, minlength=m).astype(np.float64)
+        self.inner._scaled(np.zeros(self.c))
+        theta = np.zeros((m, self.b + self.own))
+        share = count / count.sum()
+        theta[:, self.b :] = np.tile(0.5 * branching * share[:, None], self.own)[:, : self.own] / self.k
+        for k in range(self.k):
+            theta[np.arange(m), self.b + k * m + np.arange(m)] += 0.5 * branching / self.k
+        theta[count == 0, self.b :] = 0.0
+        theta[:, : self.b] = self._rates() * (1 - branching)
+        eta = np.zeros(len(self.box.outer_low))
+        if self.pair:
+            theta[:, self.b + m :] = np.log(decay if given is None else given)
+        elif self.d == 1:
+            eta[0] = np.log(decay)
+        elif self.d == 2:
+            width = np.log(4.0) * (self.k - 1) / 1.5
+            eta[:2] = np.log(decay) - width, np.log(decay) + width
+        if not self.pair and asked.power is not None:
+            eta[self.d] = asked.power
+        eta = np.clip(eta, self.box.outer_low, self.box.outer_high)
+        return np.clip(theta, self.box.low, self.box.high), eta
+
+    def _rates(self) -> NDArray[np.float64]:
+        """Events per unit of time by type and cell, a little drawn to the type's mean; (M, B)."""
+        m, spent = self.m, self.inner.spent
+        cell = np.zeros(len(self.events.times), np.int64) if self.b == 1 else self.inner.cell.astype(np.int64)
+        spent = spent if self.b > 1 else np.array([spent.sum()])
+        count = np.bincount(self.events.types * self.b + cell, minlength=m * self.b).reshape(m, self.b)
+        mean = count.sum(axis=1, keepdims=True) / spent.sum()
+        return (count + mean) / (spent + 1.0) if self.b > 1 else mean
+
+    # -- the search
+
+    def climb(
+        self,
+        start: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+        penalty: Penalty | None = None,
+    ) -> Found:
+        """The top from a start; without one, from the top of the first events alone."""
+        if start is None:
+            start = self._first(penalty)
+        theta, eta = start
+        return maximise(
+            self.likelihood, theta, eta, self._held(), penalty=penalty, progress=self.asked.progress
+        )
+
+    def _held(self) -> Box:
+        """The box, its given decays of pairs held."""
+        return self.box
+
+    def _first(self, penalty: Penalty | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        if self.events.n_events < 5 * PART or penalty is not None:
+            return self.start()
+        n = len(_head(self.events, PART).offsets) - 1
+        asked = self.asked
+        few = replace(
+            asked, covariates=None if asked.covariates is None else asked.covariates[:n], progress=None
+        )
+        try:
+            part = Search(_head(self.events, PART), few, self.places)
+            theta, eta = part.start()
+            found = maximise(part.likelihood, theta, eta, part.box, tolerance=1e-2, most=30)
+        except np.linalg.LinAlgError:
+            return self.start()
+        theta = found.theta.copy()
+        self.inner._scaled(np.zeros(self.c))
+        theta[:, : self.b] = np.maximum(theta[:, : self.b], 0.05 * self._rates())
+        eta = np.clip(found.eta, self.box.outer_low, self.box.outer_high)
+        return np.clip(theta, self.box.low, self.box.high), eta
+
+    def penalty(self, strength: float, price: NDArray[np.float64] | None = None) -> Penalty | None:
+        """The asked penalty at this strength, and a price (M, M) on each pair's branching besides."""
+        width = self.b + self.own
+        linear = np.zeros((self.m, width))
+        pairs = slice(self.b, self.b + self.k * self.m)
+        group, strengths = None, None
+        if self.asked.penalty == "l1":
+            linear[:, pairs] = strength
+        elif self.asked.penalty == "group" and strength > 0:
+            group, root = groups_of(self.asked.groups, self.m, self.k, self.b, width)
+            strengths = strength * root
+        if price is not None:
+            linear[:, pairs] += np.tile(price, self.k)
+        return Penalty(linear, group, strengths) if linear.any() or group is not None else None
+
+    def fit(self) -> Fit:
+        """The whole answer."""
+        strength = float(self.asked.strength)
+        found = self.climb(penalty=self.penalty(strength))
+        if self.asked.stable:
+            found = self._bounded(found, strength)
+        return self.answer(found)
+
+    def _bounded(self, found: Found, strength: float) -> Found:
+        """The best fit whose branching matrix has a radius of at most `BOUND`."""
+        free, low, high, top = found, 0.0, None, 1.0
+        if self._radius(found) <= BOUND:
+            return found
+        inside = None
+        for _ in range(60):
+            price = low + 0.5 * (high - low) if high is not None else top
+            found = self.climb((found.theta, found.eta), self.penalty(strength, price * self._slope(found)))
+            radius = self._radius(found)
+            if radius <= BOUND:
+                inside, high = found, price
+                if radius > BOUND - 1e-6:
+                    break
+            else:
+                low = price
+                top *= 4.0
+        assert inside is not None
+        self.messages.append(
+            f"the free fit has spectral radius {self._radius(free):.4g} and log-likelihood {free.terms.value:.8g}; "
+            f"the radius was bounded by {BOUND}"
+        )
+        return inside
+
+    def branching_of(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Branching ratios (K, M, M) in theta."""
+        part = theta[:, self.b : self.b + self.k * self.m]
+        return np.ascontiguousarray(part.reshape(self.m, self.k, self.m).transpose(1, 0, 2))
+
+    def _radius(self, found: Found) -> float:
+        return float(np.max(np.abs(np.linalg.eigvals(self.branching_of(found.theta).sum(axis=0)))))
+
+    def _slope(self, found: Found) -> NDArray[np.float64]:
+        """Derivative of the radius by each entry of the branching matrix."""
+        matrix = self.branching_of(found.theta).sum(axis=0)
+        right, left = _perron(matrix), _perron(matrix.T)
+        out: NDArray[np.float64] = np.outer(left, right) / max(float(left @ right), 1e-12)
+        return out
+
+    # -- what was found
+
+    def process_of(self, theta: NDArray[np.float64], eta: NDArray[np.float64]) -> Process:
+        """The process of these numbers."""
+        m, source = self.m, self.baseline
+        if self.factors is not None:
+            level, factors = theta[:, 0], self.factors.factors(eta)[self.places][:, None]
+        elif self.b == 1:
+            level, factors = theta[:, 0], np.ones((len(source.factors), source.factors.shape[1]))
+        else:
+            spent = self.inner.spent
+            level = theta[:, : self.b] @ spent / spent.sum()
+            factors = (theta[:, : self.b] / np.where(level > 0, level, 1.0)[:, None]).T[self.places]
+            factors[:, level <= 0] = 1.0
+        adjacency = self.branching_of(theta)
+        if isinstance(self.inner, PairDecays):
+            decay = np.exp(theta[:, self.b + m :])[None]
+            power = self.inner.power
+        else:
+            decay, power = self.inner.decay_of(eta)[:, None, None], float(eta[self.d])
+        baseline = Baseline(level.copy(), np.asarray(source.edges, np.float64), np.ascontiguousarray(factors),
+                            source.period, source.phase)  # fmt: skip
+        return Process(baseline, Exponentials(adjacency, decay, power, self.asked.reference))
+
+    def coefficients(self, eta: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Coefficients of the covariates in eta."""
+        return eta[self.d + self.extra : self.d + self.extra + self.c].copy()
+
+    def answer(self, found: Found) -> Fit:
+        """The fit with names, standard errors and messages."""
+        own, common = standard_errors(found, self._held())
+        process = self.process_of(found.theta, found.eta)
+        names, estimates, errors = self._table(found, own, common, process)
+        self._say(found, process, common)
+        return Fit(
+            process, found.terms.value, names, np.array(estimates), np.array(errors),
+            self.coefficients(found.eta), found.iterations, found.converged, process.radius, self.messages,
+        )  # fmt: skip
+
+    def _table(
+        self, found: Found, own: NDArray[np.float64], common: NDArray[np.float64], process: Process
+    ) -> tuple[list[str], list[float], list[float]]:
+        m, b, theta, eta = self.m, self.b, found.theta, found.eta
+        rows: list[tuple[str, float, float]] = []
+        for cell in range(b):
+            for i in range(m):
+                name = f"level[{i}]" if b == 1 else f"rate[{cell},{i}]"
+                rows.append((name, theta[i, cell], own[i, cell]))
+        for k in range(self.k):
+            for i in range(m):
+                for j in range(m):
+                    at = b + k * m + j
+                    rows.append((f"adjacency[{k},{i},{j}]", theta[i, at], own[i, at]))
+        kernel = process.kernel
+        assert isinstance(kernel, Exponentials)
+        if self.pair:
+            for i in range(m):
+                for j in range(m):
+                    value = float(kernel.decay[0, i, j])
+                    spread = np.nan if self.asked.decay is not None else own[i, b + m + j]
+                    rows.append((f"decay[{i},{j}]", value, value * spread))
+        else:
+            assert isinstance(self.inner, SharedDecays)
+            for k in range(self.k):
+                value = float(kernel.decay[k, 0, 0])
+                mix = self.inner.decays[k]
+                # between two fitted decays the log is a mean of both: its error is given at the ends only
+                ends = np.flatnonzero(mix == 1.0)
+                rows.append((f"decay[{k}]", value, value * common[ends[0]] if len(ends) else np.nan))
+            if self.asked.power is None:
+                rows.append(("power", eta[self.d], common[self.d]))
+        first = self.d + self.extra
+        for p in range(self.c):
+            rows.append((f"coefficient[{p}]", eta[first + p], common[first + p]))
+        if self.factors is not None:
+            for place, cell in enumerate(self.factors.others):
+                value = float(np.exp(eta[first + self.c + place]))
+                rows.append((f"factor[{cell}]", value, value * common[first + self.c + place]))
+        return [r[0] for r in rows], [float(r[1]) for r in rows], [float(r[2]) for r in rows]
+
+    def _say(self, found: Found, process: Process, common: NDArray[np.float64]) -> None:
+        say = self.messages.append
+        silent = np.flatnonzero(self.inner.count == 0)
+        if len(silent):
+            names = ", ".join(map(str, silent[:10])) + (", ..." if len(silent) > 10 else "")
+            say(f"types never seen, so their rate is 0: {names}")
+        if len(self.places) > self.cells:
+            say(
+                f"{len(self.places) - self.cells} cells of the baseline were never observed and take another's rate"
+            )
+        if self.events.n_events == 1:
+            say("there is one event in all: a Poisson rate, and no excitation can be seen")
+        if not process.kernel.branching.any():
+            say("no event excites another, so the decay says nothing")
+        elif self.d:
+            at = found.eta[: self.d]
+            if np.any(at >= self.box.outer_high[: self.d]) or np.any(at <= self.box.outer_low[: self.d]):
+                say("a decay went to the end of what these events can tell; it has no standard error")
+        if process.radius >= 1:
+            say(
+                f"the spectral radius is {process.radius:.4g}: each event has one child or more, so the process "
+                "explodes when it is continued; stable=True bounds it"
+            )
+        if not found.converged:
+            say(f"the search stopped after {found.iterations} steps before the log-likelihood settled")
+
+
+def _joined(spent: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Numbers of cells where those without time join the one before them (the last, for the first)."""
+    seen = np.flatnonzero(spent > 0)
+    at = np.searchsorted(seen, np.arange(len(spent)), side="right") - 1
+    return at.astype(np.int32) % len(seen)
+
+
+def _perron(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    values, vectors = np.linalg.eig(matrix)
+    out: NDArray[np.float64] = np.abs(np.real(vectors[:, np.argmax(np.real(values))]))
+    return out
+
+
+def chosen(events: Events, asked: Asked) -> Fit:
+    raise NotImplementedError
