@@ -35,7 +35,9 @@ KERNELS = {
     "pair": Exponentials(np.abs(SIGNED), np.array([[[1.0, 2.0], [3.0, 0.5]], [[9.0, 4.0], [2.0, 0.1]]])),
     "power": PowerLaw(np.abs(SIGNED[0]), 0.2, 1.4, 0.3, 0.5),
     "power of one": PowerLaw(np.abs(SIGNED[0]), 0.2, 1.0),
-    "steps": Histogram(np.array([0.0, 0.3, 1.0, 2.5]), np.stack([*np.abs(SIGNED), np.abs(SIGNED[0]) / 2]), 0.2),
+    "steps": Histogram(
+        np.array([0.0, 0.3, 1.0, 2.5]), np.stack([*np.abs(SIGNED), np.abs(SIGNED[0]) / 2]), 0.2
+    ),
     "signed shared": Exponentials(SIGNED, np.array([1.3, 6.0]).reshape(2, 1, 1)),
     "signed pair": Exponentials(SIGNED, np.array([[[1.0, 2.0], [3.0, 0.5]], [[9.0, 4.0], [2.0, 0.1]]])),
     "signed power": PowerLaw(SIGNED[0], 0.2, 1.4),
@@ -113,7 +115,12 @@ def integral_of(process, events, n, i, low, high, scale):
         cuts = breaks(process, events, n, low, high)
         for a, b in zip(cuts, cuts[1:], strict=False):
             total += quad(
-                lambda t: rate_at(process, events, n, i, t, scale), a, b, epsabs=1e-11, epsrel=1e-11, limit=200
+                lambda t: rate_at(process, events, n, i, t, scale),
+                a,
+                b,
+                epsabs=1e-11,
+                epsrel=1e-11,
+                limit=200,
             )[0]
     return total
 
@@ -194,9 +201,7 @@ def test_linked_and_linear_agree_where_the_link_does_nothing():
 def test_the_published_likelihood_of_two_events():
     """mu 1, jump 2, decay 3 on [0, 1]: ``log(1) + log(1 + 2 exp(-.75)) - 1 - 2/3 (2 - exp(-1.5) - exp(-.75))``."""
     events = Events(np.array([0, 2]), np.array([0.5, 0.75]), np.zeros(2, np.int64), np.zeros(1), np.ones(1))
-    process = Process(
-        Baseline(np.ones(1)), Exponentials(np.full((1, 1, 1), 2 / 3), np.full((1, 1, 1), 3.0))
-    )
+    process = Process(Baseline(np.ones(1)), Exponentials(np.full((1, 1, 1), 2 / 3), np.full((1, 1, 1), 3.0)))
     assert measure(process, events).log_likelihood == pytest.approx(-1.2045441112507953, abs=1e-14)
 
 
@@ -237,7 +242,8 @@ def test_intensities_at_times_between_events():
             process = Process(BASELINES["piecewise"], kernel, link)
             found = intensities(process, events, (places, at), scale)
             wanted = [
-                [rate_at(process, events, q // 4, i, at[q], scale[q // 4]) for i in range(2)] for q in range(16)
+                [rate_at(process, events, q // 4, i, at[q], scale[q // 4]) for i in range(2)]
+                for q in range(16)
             ]
             np.testing.assert_allclose(found, wanted, rtol=1e-9)
 

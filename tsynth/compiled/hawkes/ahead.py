@@ -14,8 +14,10 @@ from tsynth.compiled.jit import compiled
 
 __all__ = ["exponential_at", "next_exponential", "next_steps", "power_at", "steps_at"]
 
-FINE = 0.02
-"""Step of the walk to the next event, as a share of the expected wait and of the time walked."""
+FINE = 0.03
+"""Step of the walk to the next event, as a share of the time walked and the fastest component's lifetime."""
+WAIT = 0.1
+"""Step of that walk in expected events, at most twice that."""
 GONE = 14.0
 """Expected events after which the walk to the next event ends: a chance of 1 in a million that none came."""
 
@@ -93,23 +95,35 @@ def steps_at(offsets, times, types, weight, places, at, bounds, height, out):
 
 
 @compiled
-def walk_on(s, step, now, rate, before, state):
-    """One step of the walk: `state` holds survival, mean, median and whether it was passed; `rate` adds up by type.
+def walk_on(s, step, total, rate, state):
+    """One step of the walk with constant intensities ``rate[0]`` that sum to `total`; ``rate[1]`` adds up by type.
 
-    The sum of the intensities is taken as constant over the step, the mean of `before` at its left and `now` at its
-    right end.
+    `state` holds survival, mean, median and whether it was passed.
     """
-    mean = 0.5 * (before + now)
-    share = math.exp(-mean * step)
-    inside = step if mean * step < 1e-12 else (1.0 - share) / mean
+    share = math.exp(-total * step)
+    inside = step if total * step < 1e-12 else (1.0 - share) / total
     if state[3] == 0.0 and state[0] * share <= 0.5:
-        state[2] = s + math.log(2.0 * state[0]) / mean
+        state[2] = s + math.log(2.0 * state[0]) / total
         state[3] = 1.0
     state[1] += state[0] * inside
     for i in range(rate.shape[1]):
-        rate[2, i] += state[0] * inside * 0.5 * (rate[0, i] + rate[1, i])
-        rate[0, i] = rate[1, i]
+        rate[1, i] += state[0] * inside * rate[0, i]
     state[0] *= share
+
+
+@compiled
+def rates_on(s, cell, scale, level, factors, now, decay, link, rate):
+    """Fill ``rate[0]`` with the intensities after a wait of s without events; returns their sum."""
+    total = 0.0
+    for i in range(len(level)):
+        value = scale * level[i] * factors[cell, i if factors.shape[1] > 1 else 0]
+        for k in range(now.shape[0]):
+            for j in range(now.shape[1]):
+                if now[k, j, i] != 0.0:
+                    value += now[k, j, i] * math.exp(-decay[k, j, i] * s)
+        rate[0, i] = through(link, value, level[i])
+        total += rate[0, i]
+    return total
 
 
 @compiled
@@ -125,8 +139,7 @@ def next_exponential(
     kept = decay.shape[1]
     x, touched = np.empty((components, kept, targets)), np.empty(kept)
     now = np.empty((components, kept, targets))
-    rate, state = np.empty((3, targets)), np.empty(4)
-    columns = factors.shape[1]
+    rate, state = np.empty((2, targets)), np.empty(4)
     for n in range(len(offsets) - 1):
         x[:] = 0.0
         touched[:] = times[offsets[n]] if offsets[n + 1] > offsets[n] else 0.0
@@ -136,7 +149,7 @@ def next_exponential(
             if not chosen[r]:
                 continue
             state[0], state[1], state[2], state[3] = 1.0, 0.0, horizon, 0.0
-            s, passed, before, width = 0.0, 0.0, 0.0, 0.0
+            rate[1] = 0.0
             fastest = 0.0
             for k in range(components):
                 for j in range(kept):
@@ -145,32 +158,25 @@ def next_exponential(
                         now[k, j, i] = d * x[k, j, i] * math.exp(-d * (t - touched[j]))
                         if now[k, j, i] != 0.0:
                             fastest = max(fastest, d)
-            while True:
+            s, passed = 0.0, 0.0
+            cell, _, _ = cell_of(t, edges, period, phase)
+            total = rates_on(s, cell, scale[n], level, factors, now, decay, link, rate)
+            while s < horizon and passed < GONE:
                 cell, _, _ = cell_of(t + s, edges, period, phase)
-                total = 0.0
-                for i in range(targets):
-                    value = scale[n] * level[i] * factors[cell, i if columns > 1 else 0]
-                    for k in range(components):
-                        for j in range(kept):
-                            if now[k, j, i] != 0.0:
-                                value += now[k, j, i] * math.exp(-decay[k, j, i] * s)
-                    rate[1, i] = through(link, value, level[i])
-                    total += rate[1, i]
-                if s > 0.0:
-                    walk_on(s - width, width, total, rate, before, state)
-                    passed += 0.5 * width * (before + total)
-                else:
-                    rate[0], rate[2] = rate[1], 0.0
-                if s >= horizon or passed > GONE:
-                    break
-                before = total
                 width = FINE * (s + 1.0 / fastest) if fastest > 0.0 else horizon
-                width = min(width, 5.0 * FINE / total) if total > 0.0 else width
-                width = min(width, horizon - s, next_edge(t + s, edges, period, phase) - t - s)
-                width = max(width, 1e-9 * horizon)
+                width = min(
+                    width, horizon - s, max(next_edge(t + s, edges, period, phase) - t - s, 1e-9 * horizon)
+                )
+                width = min(width, WAIT / total) if total > 0.0 else width
+                total = rates_on(s + 0.5 * width, cell, scale[n], level, factors, now, decay, link, rate)
+                while total * width > 2.0 * WAIT:  # the baseline, or an inhibited type, came up
+                    width = max(0.5 * width, WAIT / total)
+                    total = rates_on(s + 0.5 * width, cell, scale[n], level, factors, now, decay, link, rate)
+                walk_on(s, width, total, rate, state)
+                passed += total * width
                 s += width
             median[r], mean[r] = state[2], state[1]
-            likely[r] = np.argmax(rate[2])
+            likely[r] = np.argmax(rate[1])
 
 
 @compiled
@@ -180,7 +186,7 @@ def next_steps(
 ):  # fmt: skip
     """As `next_exponential` under a kernel of steps: the intensity is constant between changes, so the walk is exact."""
     bins, _, targets = height.shape
-    rate, state = np.empty((3, targets)), np.empty(4)
+    rate, state = np.empty((2, targets)), np.empty(4)
     columns = factors.shape[1]
     for n in range(len(offsets) - 1):
         for r in range(offsets[n], offsets[n + 1]):
@@ -188,13 +194,13 @@ def next_steps(
                 continue
             t = times[r]
             state[0], state[1], state[2], state[3] = 1.0, 0.0, horizon, 0.0
-            rate[2] = 0.0
+            rate[1] = 0.0
             s = 0.0
             while s < horizon and state[0] > 1e-6:
                 cell, _, _ = cell_of(t + s, edges, period, phase)
                 then = min(horizon, next_edge(t + s, edges, period, phase) - t)
                 for i in range(targets):
-                    rate[1, i] = scale[n] * level[i] * factors[cell, i if columns > 1 else 0]
+                    rate[0, i] = scale[n] * level[i] * factors[cell, i if columns > 1 else 0]
                 for q in range(r, offsets[n] - 1, -1):
                     lag = t + s - times[q]
                     if lag >= bounds[bins]:
@@ -203,14 +209,13 @@ def next_steps(
                     if times[q] + bounds[b + 1] - t > s:
                         then = min(then, times[q] + bounds[b + 1] - t)
                     for i in range(targets):
-                        rate[1, i] += weight[q] * height[b, types[q], i]
+                        rate[0, i] += weight[q] * height[b, types[q], i]
                 total = 0.0
                 for i in range(targets):
-                    rate[1, i] = through(link, rate[1, i], level[i])
-                    rate[0, i] = rate[1, i]
-                    total += rate[1, i]
+                    rate[0, i] = through(link, rate[0, i], level[i])
+                    total += rate[0, i]
                 then = max(then, s + 1e-9 * horizon)
-                walk_on(s, then - s, total, rate, total, state)
+                walk_on(s, then - s, total, rate, state)
                 s = then
             median[r], mean[r] = state[2], state[1]
-            likely[r] = np.argmax(rate[2])
+            likely[r] = np.argmax(rate[1])

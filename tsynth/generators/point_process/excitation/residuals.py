@@ -20,7 +20,20 @@ if TYPE_CHECKING:
 
     from tsynth.generators.point_process.excitation.process import Baseline, Events, Process
 
-__all__ = ["LINKS", "Measured", "baseline_rates", "compensators", "intensities", "measure", "summable", "weights"]
+__all__ = [
+    "LINKS",
+    "Measured",
+    "baseline_rates",
+    "cells",
+    "compensators",
+    "intensities",
+    "kept",
+    "measure",
+    "summable",
+    "turn",
+    "turned",
+    "weights",
+]
 
 LINKS = {"linear": 0, "softplus": 1, "rectified": 2}
 PAIRS = 500_000_000
@@ -90,24 +103,24 @@ def measure(process: Process, events: Events, scale: ArrayLike | None = None) ->
     link = LINKS[process.link]
     if isinstance(kernel, Histogram):
         loops.steps(
-            *head, *tail, *_cells(base)[:3], *_turn(base), kernel.edges, _turned(kernel.height), link,
+            *head, *tail, *cells(base)[:3], *turn(base), kernel.edges, turned(kernel.height), link,
             increments, together, rate, integral,
         )  # fmt: skip
         return Measured(increments, together, rate, integral)
     if link:
         assert isinstance(kernel, Exponentials)
         loops.linked(
-            *head, *tail, *_cells(base)[:3], *_turn(base), _turned(kernel.adjacency), _decays(kernel),
+            *head, *tail, *cells(base)[:3], *turn(base), turned(kernel.adjacency), _decays(kernel),
             kernel.shared, link, increments, together, rate, integral,
         )  # fmt: skip
         return Measured(increments, together, rate, integral)
     loop, own, summed = _loops(kernel)
-    loop(*head, events.types, *tail, *_cells(base), *_turn(base), *own, increments, rate, integral)
+    loop(*head, events.types, *tail, *cells(base), *turn(base), *own, increments, rate, integral)
     if process.types == 1:
         return Measured(increments, increments, rate, integral)
     one = np.zeros(events.n_events, np.int64)
     spare = np.empty((events.n_sequences, 1))
-    loop(*head, one, *tail, *_cells(base, whole=True), *_turn(base), *summed, together, rate.copy(), spare)
+    loop(*head, one, *tail, *cells(base, whole=True), *turn(base), *summed, together, rate.copy(), spare)
     return Measured(increments, together, rate, integral)
 
 
@@ -147,11 +160,11 @@ def intensities(
     out = np.empty((len(times), process.types))
     head = (events.offsets, events.times, events.types, weight, places, times)
     if isinstance(kernel, Exponentials):
-        ahead.exponential_at(*head, _turned(kernel.adjacency), _kept(kernel), out)
+        ahead.exponential_at(*head, turned(kernel.adjacency), kept(kernel), out)
     elif isinstance(kernel, PowerLaw):
-        ahead.power_at(*head, _turned(kernel.jump), float(kernel.c), float(kernel.p), out)
+        ahead.power_at(*head, turned(kernel.jump), float(kernel.c), float(kernel.p), out)
     else:
-        ahead.steps_at(*head, kernel.edges, _turned(kernel.height), out)
+        ahead.steps_at(*head, kernel.edges, turned(kernel.height), out)
     out += baseline_rates(process.baseline, times) * np.repeat(scales, np.diff(places))[:, None]
     if process.link == "rectified":
         return np.maximum(out, 0.0)
@@ -199,11 +212,11 @@ def summable(process: Process, events: Events) -> Exponentials | PowerLaw | Hist
 def _loops(kernel: Exponentials | PowerLaw | Histogram) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
     """Loop of a linear process, and what it takes for the types' own intensities and for their sum."""
     if isinstance(kernel, PowerLaw):
-        jump = _turned(kernel.jump)
+        jump = turned(kernel.jump)
         rest = (float(kernel.c), float(kernel.p))
         return loops.power, (jump, *rest), (jump.sum(axis=1, keepdims=True), *rest)
     assert isinstance(kernel, Exponentials)
-    own = _turned(kernel.adjacency)
+    own = turned(kernel.adjacency)
     if kernel.shared:
         decay = np.ascontiguousarray(kernel.decay[:, 0, 0])
         return loops.exponential, (own, decay), (own.sum(axis=2, keepdims=True), decay)
@@ -216,22 +229,22 @@ def _loops(kernel: Exponentials | PowerLaw | Histogram) -> tuple[Any, tuple[Any,
     return loops.exponential_pairs, (own, pairs), (column(own), column(pairs))
 
 
-def _turned(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def turned(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """The exciting type before the target, as the loops take it."""
     return np.ascontiguousarray(np.swapaxes(matrix, -1, -2), np.float64)
 
 
 def _decays(kernel: Exponentials) -> NDArray[np.float64]:
     """Decay of every pair, (K, M, M), turned."""
-    return _turned(np.broadcast_to(kernel.decay, kernel.adjacency.shape))
+    return turned(np.broadcast_to(kernel.decay, kernel.adjacency.shape))
 
 
-def _kept(kernel: Exponentials) -> NDArray[np.float64]:
+def kept(kernel: Exponentials) -> NDArray[np.float64]:
     """Decays as the loops of `ahead` take them: (K, 1, M) where they are shared."""
     return np.ascontiguousarray(_decays(kernel)[:, :1]) if kernel.shared else _decays(kernel)
 
 
-def _cells(baseline: Baseline, whole: bool = False) -> tuple[NDArray[np.float64], ...]:
+def cells(baseline: Baseline, whole: bool = False) -> tuple[NDArray[np.float64], ...]:
     """Level, edges, factors and their running integral; those of the sum of all types where `whole`."""
     level = np.ascontiguousarray(baseline.level, np.float64)
     factors = np.ascontiguousarray(baseline.factors, np.float64)
@@ -244,7 +257,8 @@ def _cells(baseline: Baseline, whole: bool = False) -> tuple[NDArray[np.float64]
     return level, edges, factors, running
 
 
-def _turn(baseline: Baseline) -> tuple[float, float]:
+def turn(baseline: Baseline) -> tuple[float, float]:
+    """Period and phase of a baseline."""
     return float(baseline.period), float(baseline.phase)
 
 
