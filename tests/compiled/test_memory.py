@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tsynth.compiled import memory
+from tsynth.compiled import features, memory
 from tsynth.compiled.replay import densify, replay
 from tsynth.compiled.walk_rows import Nets, walk
 from tsynth.data import constraints as rules
@@ -257,7 +257,7 @@ def twin(w, e, r):
     for group, back in ((1, 1), (2, 2)):
         out[group] = np.eye(made["slots"] + 1)[code[-back] + 1 if len(past) >= back else 0]
     kept = made["kept"]
-    out[3] = np.zeros((made["slots"], memory.PER_CODE + 2 * len(kept)))
+    out[3] = np.zeros((made["slots"], features.PER_CODE + 2 * len(kept)))
     for j in range(made["slots"]):
         own = [p for p, c in zip(past, code, strict=True) if c == j]
         if not own:
@@ -268,7 +268,7 @@ def twin(w, e, r):
         for k, f in enumerate(kept):
             known = [s for p in own if (s := scored(w, p, f)) is not None]
             if known:
-                at = memory.PER_CODE + 2 * k
+                at = features.PER_CODE + 2 * k
                 out[3][j, at : at + 2] = known[-1], np.mean(known)
     out[7] = np.eye(5)[4 if not past else min(sum(time[p] == t for p in past), 3)]
     unit = made["scale"][0]
@@ -285,7 +285,7 @@ def twin(w, e, r):
             (2, 14, 12, date.month - 1),
         ):  # fmt: skip
             out[group] = np.eye(size)[place] * lay.parts[part]
-    out[16] = np.zeros((made["slots"], memory.PER_MOMENT))
+    out[16] = np.zeros((made["slots"], features.PER_MOMENT))
     for j in set(code):
         last = max(p for p, c in zip(past, code, strict=True) if c == j)
         since = t - time[last]
@@ -331,10 +331,10 @@ def test_a_code_that_recurs_by_the_month_is_due():
     choice, value = np.zeros(len(w.made["fields"]), np.int64), np.zeros(len(w.made["fields"]))
     memory.remember(m, w.lay, (start - epoch).days * w.lay.day, 0, choice, value)
     index, x = np.empty(widest(w), np.int32), np.empty(widest(w))
-    place = w.made["at"][16] + w.made["slot"][0] * memory.PER_MOMENT + 6
+    place = w.made["at"][16] + w.made["slot"][0] * features.PER_MOMENT + 6
     for day in range(1, 75):
         date = start + datetime.timedelta(days=day)
-        n = memory.passing(m, w.lay, (date - epoch).days * w.lay.day, index, x, 0)
+        n = features.passing(m, w.lay, (date - epoch).days * w.lay.day, index, x, 0)
         due[date] = place in index[:n]
     assert [date for date, is_due in due.items() if is_due] == [datetime.date(2023, 2, 28)]
 

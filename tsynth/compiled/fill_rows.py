@@ -12,9 +12,9 @@ import math
 
 import numpy as np
 
-from tsynth.compiled import memory
+from tsynth.compiled import features, layers, memory
 from tsynth.compiled import walk_rows as rows
-from tsynth.compiled.jit import compiled
+from tsynth.compiled.jit import compiled, uncounted
 from tsynth.compiled.random import start
 
 __all__ = ["BLANK", "HOLE", "fill"]
@@ -25,8 +25,10 @@ COARSE = 0.02
 """Width of a value's cell on the scale of scores, so that a density can be held against the share of copies."""
 UNLIKELY = 1e-12
 
-_forget, _remember, _steady, _passing = memory.forget, memory.remember, memory.steady, memory.passing
-_add, _layer, _pick, _exponentials = rows._add, rows._layer, rows._pick, rows._exponentials
+_forget, _remember, _day_of = memory.forget, memory.remember, memory.day_of
+_steady, _passing = features.steady, features.passing
+_add, _assign, _layer = layers.add, layers.assign, layers.layer
+_pick, _exponentials = layers.pick, layers.exponentials
 _codes, _outs, _draw = rows._codes, rows._outs, rows._draw
 N, LAST = memory.N, memory.LAST
 
@@ -58,7 +60,7 @@ def copy_memory(source, to):
     to.slot_level_mean[:] = source.slot_level_mean
 
 
-@compiled
+@uncounted
 def _likelihood(f, code, m, lay, nets, out, weight, choice, value):
     """Logarithm of how likely a given choice and value of field `f` are, by its outputs."""
     size, first = lay.choices[f], lay.first[f]
@@ -88,11 +90,11 @@ def _likelihood(f, code, m, lay, nets, out, weight, choice, value):
     return math.log(share + UNLIKELY)
 
 
-@compiled
+@uncounted
 def _events(lay, nets, k, scratch):
     """Weights of the codes at a moment, nothing left out."""
     bi, bx, e1, e2, e3, ew = scratch[:6]
-    e1[:] = nets.event1_bias
+    _assign(nets.event1_bias, e1)
     _add(nets.event1, bi, bx, 0, k, e1)
     _layer(nets.event2, nets.event2_bias, e1, e2)
     _layer(nets.event3, nets.event3_bias, e2, e3)
@@ -100,11 +102,11 @@ def _events(lay, nets, k, scratch):
     ew[len(lay.slot)] = 0.0
 
 
-@compiled
+@uncounted
 def _trunk(lay, nets, k, c, scratch):
     """What all fields of a row of code `c` share."""
     bi, bx, h1, h2 = scratch[0], scratch[1], scratch[6], scratch[7]
-    h1[:] = nets.trunk1_bias
+    _assign(nets.trunk1_bias, h1)
     _add(nets.trunk1, bi, bx, 0, k, h1)
     own = nets.trunk1[len(nets.trunk1) - len(lay.slot) + c]
     for j in range(len(h1)):
@@ -112,7 +114,7 @@ def _trunk(lay, nets, k, c, scratch):
     _layer(nets.trunk2, nets.trunk2_bias, h1, h2)
 
 
-@compiled
+@uncounted
 def _values(m, lay, lim, nets, t, c, given_choice, given_value, choice, value, rng, scratch):
     """Draw the fields of a row that are missing; the log likelihood of those that are given."""
     h2, x, hidden, out, weight = scratch[7:]
@@ -127,7 +129,7 @@ def _values(m, lay, lim, nets, t, c, given_choice, given_value, choice, value, r
     return likely
 
 
-@compiled
+@uncounted
 def _row_after(
     m, lay, lim, nets, fi, fx, t, given_code, given_choice, given_value, choice, value, rng, scratch
 ):
@@ -145,7 +147,7 @@ def _row_after(
     return c, likely
 
 
-@compiled
+@uncounted
 def _blank(code, choice):
     """Whether anything of a row is missing."""
     missing = code < 0
@@ -154,7 +156,7 @@ def _blank(code, choice):
     return missing
 
 
-@compiled
+@uncounted
 def _told(code, choice):
     """Whether anything of a row is given."""
     given = code >= 0
@@ -225,7 +227,7 @@ def fill(
         for r in range(offsets[i], offsets[i + 1]):
             t = time[r]
             if lay.day > 0:
-                now = lay.calendar[memory._day(lay, t), 3]
+                now = lay.calendar[_day_of(lay, t), 3]
                 if now != month:
                     month = now
                     counts[1] = 0

@@ -11,14 +11,15 @@ import math
 
 import numpy as np
 
+from tsynth.compiled import features as seen
 from tsynth.compiled import memory
-from tsynth.compiled.jit import compiled
+from tsynth.compiled.jit import compiled, uncounted
 from tsynth.compiled.random import open_uniform, start
 
 __all__ = ["densify", "replay"]
 
-_forget, _remember, _own = memory.forget, memory.remember, memory.own
-_steady, _passing = memory.steady, memory.passing
+_forget, _remember = memory.forget, memory.remember
+_own, _steady, _passing = seen.own, seen.steady, seen.passing
 
 
 @compiled
@@ -169,7 +170,7 @@ def replay(
     )  # fmt: skip
 
 
-@compiled
+@uncounted
 def _aims(m, lay, code, choice, value, held, here, aim, twin):
     slot = lay.slot[code]
     for f in range(len(lay.choices)):

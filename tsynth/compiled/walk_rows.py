@@ -11,14 +11,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tsynth.compiled import memory
-from tsynth.compiled.jit import compiled
+from tsynth.compiled import features, first_layer, layers, memory
+from tsynth.compiled.jit import compiled, uncounted
 from tsynth.compiled.random import normal, start, uniform
 
 __all__ = ["Limits", "Nets", "walk"]
 
-_forget, _remember, _own, _number = memory.forget, memory.remember, memory.own, memory.number_of
-_steady, _passing, _day, _unplaced = memory.steady, memory.passing, memory._day, memory.unplaced
+_forget, _remember, _number = memory.forget, memory.remember, memory.number_of
+_day_of, _unplaced = memory.day_of, memory.unplaced
+_own, _lately, _moment, _of_slot = features.own, features.lately, features.moment, features.of_slot
+_assign, _layer, _pick, _exponentials = layers.assign, layers.layer, layers.pick, layers.exponentials
+_make_sums, _begin, _before = first_layer.make_sums, first_layer.begin, first_layer.before
+_after, _stay, _then = first_layer.after, first_layer.stay, first_layer.then
 N, LAST, TICK, LEVEL = memory.N, memory.LAST, memory.TICK, memory.LEVEL
 REACH = 4.0
 TRIES = 8
@@ -112,83 +116,7 @@ class Limits(NamedTuple):
     end_shift: np.ndarray
 
 
-@compiled(fastmath={"contract"})
-def _add(weight, index, value, low, high, out):
-    """Add the first layer's rows of these features."""
-    width = len(out)
-    k = low
-    while k + 4 <= high:  # four at a time: the sum is read and written once for them
-        v0, v1, v2, v3 = (
-            np.float32(value[k]), np.float32(value[k + 1]), np.float32(value[k + 2]), np.float32(value[k + 3])
-        )  # fmt: skip
-        r0, r1, r2, r3 = weight[index[k]], weight[index[k + 1]], weight[index[k + 2]], weight[index[k + 3]]
-        for j in range(width):
-            out[j] += v0 * r0[j] + v1 * r1[j] + v2 * r2[j] + v3 * r3[j]
-        k += 4
-    while k < high:
-        v0 = np.float32(value[k])
-        r0 = weight[index[k]]
-        for j in range(width):
-            out[j] += v0 * r0[j]
-        k += 1
-
-
-@compiled(fastmath={"contract"})
-def _layer(weight, bias, x, out):
-    """The next layer after a rectified one."""
-    out[:] = bias
-    width = len(out)
-    held, k0, k1, k2 = 0, 0, 0, 0
-    for k in range(len(x)):
-        if x[k] > 0:
-            if held == 0:
-                k0 = k
-            elif held == 1:
-                k1 = k
-            elif held == 2:
-                k2 = k
-            else:
-                r0, r1, r2, r3 = weight[k0], weight[k1], weight[k2], weight[k]
-                v0, v1, v2, v3 = x[k0], x[k1], x[k2], x[k]
-                for j in range(width):
-                    out[j] += v0 * r0[j] + v1 * r1[j] + v2 * r2[j] + v3 * r3[j]
-                held = -1
-            held += 1
-    if held > 0:
-        r0, v0 = weight[k0], x[k0]
-        r1, v1 = weight[k1], x[k1] if held > 1 else np.float32(0.0)
-        r2, v2 = weight[k2], x[k2] if held > 2 else np.float32(0.0)
-        for j in range(width):
-            out[j] += v0 * r0[j] + v1 * r1[j] + v2 * r2[j]
-
-
-@compiled
-def _pick(weight, rng):
-    """A place by its weights."""
-    total = 0.0
-    for j in range(len(weight)):
-        total += weight[j]
-    u = uniform(rng) * total
-    last = 0
-    for j in range(len(weight)):
-        if weight[j] > 0:
-            last = j
-            u -= weight[j]
-            if u < 0:
-                break
-    return last
-
-
-@compiled
-def _exponentials(logit, out):
-    top = -1e30
-    for j in range(len(out)):
-        top = max(top, logit[j])
-    for j in range(len(out)):
-        out[j] = math.exp(logit[j] - top)
-
-
-@compiled
+@uncounted
 def _gap(k, t, lim, lay, rng):
     """A gap of class `k` after `t`: a quantile inside the class, by the weights of the hours."""
     inner = lim.inner[k]
@@ -214,7 +142,7 @@ def _gap(k, t, lim, lay, rng):
     return gap
 
 
-@compiled
+@uncounted
 def _later(inner, gap):
     """Share of the gaps of a class that are at least `gap`."""
     pieces = len(inner) - 1
@@ -230,7 +158,7 @@ def _later(inner, gap):
     return left / pieces
 
 
-@compiled
+@uncounted
 def _codes(weight, m, lim, lay, t, before, tick_count, month_count, ever, calendar):
     """Set the weight of every code that may not come now to 0."""
     codes = len(lay.slot)
@@ -238,7 +166,7 @@ def _codes(weight, m, lim, lay, t, before, tick_count, month_count, ever, calend
     same = not first and t == m.scalar[LAST]
     dom = ends = day_of_week = 0
     if calendar:
-        d = _day(lay, t)
+        d = _day_of(lay, t)
         dom, ends, day_of_week = lay.calendar[d, 0], min(lay.calendar[d, 1], 7), lay.calendar[d, 2]
     for c in range(codes):
         ok = lim.opens[c] if first else lim.follows[c]
@@ -254,14 +182,14 @@ def _codes(weight, m, lim, lay, t, before, tick_count, month_count, ever, calend
             weight[c] = 0.0
 
 
-@compiled
+@uncounted
 def _field(f, code, t, m, lay, lim, nets, h, x, hidden, out, weight, choice, value, rng):
     """Draw field `f` of a row; `h` is the trunk."""
     _outs(f, code, t, m, lay, lim, nets, h, x, hidden, out, choice, value)
     _draw(f, code, m, lay, lim, nets, out, weight, choice, value, rng, False)
 
 
-@compiled
+@uncounted
 def _outs(f, code, t, m, lay, lim, nets, h, x, hidden, out, choice, value):
     """Outputs of field `f`: logits of its choices and copies, -1e9 for what may not be, then its mixtures."""
     width = _own(m, lay, t, code, f, choice, value, x)
@@ -271,13 +199,13 @@ def _outs(f, code, t, m, lay, lim, nets, h, x, hidden, out, choice, value):
     d = nets.hidden
     one = nets.heads[size : size + (many + width) * d].reshape(many + width, d)
     size += (many + width) * d
-    hidden[:] = nets.heads[size : size + d]
+    _assign(nets.heads[size : size + d], hidden)
     size += d
     two = nets.heads[size : size + d * outs].reshape(d, outs)
     size += d * outs
     skip = nets.heads[size : size + width * outs].reshape(width, outs)
     size += width * outs
-    out[:outs] = nets.heads[size : size + outs]
+    _assign(nets.heads[size : size + outs], out)
     for k in range(many):
         if h[k] > 0:
             for j in range(d):
@@ -317,7 +245,7 @@ def _outs(f, code, t, m, lay, lim, nets, h, x, hidden, out, choice, value):
             out[size + 1] = np.float32(-1e9)
 
 
-@compiled
+@uncounted
 def _draw(f, code, m, lay, lim, nets, out, weight, choice, value, rng, filled):
     """Draw field `f` by its outputs; where `filled`, null comes only if nothing else may."""
     size, first = lay.choices[f], lay.first[f]
@@ -394,24 +322,24 @@ def walk(
         wide = max(wide, nets.width[f] + lay.choices[f] + 8)
     x, out, weight = np.zeros(widest), np.zeros(wide, np.float32), np.zeros(2 * wide)
     hidden = np.zeros(nets.hidden, np.float32)
-    e0, e1, e2 = (
-        np.zeros(nets.event1.shape[1], np.float32),
-        np.zeros(nets.event1.shape[1], np.float32),
+    events = _make_sums(nets.event1, nets.event1_bias)
+    gaps = _make_sums(nets.gap1, nets.gap1_bias)
+    trunk = _make_sums(nets.trunk1, nets.trunk1_bias)
+    e0, e1 = np.zeros(len(events.bias), np.float32), np.zeros(len(events.bias), np.float32)
+    e2, e3, ew = (
         np.zeros(nets.event2.shape[1], np.float32),
+        np.zeros(codes + 1, np.float32),
+        np.zeros(codes + 1),
     )
-    e3, ew = np.zeros(codes + 1, np.float32), np.zeros(codes + 1)
     classes = len(lim.edges) - 1
-    g1, g2 = np.zeros(nets.gap1.shape[1], np.float32), np.zeros(nets.gap2.shape[1], np.float32)
+    g1, g2 = np.zeros(len(gaps.bias), np.float32), np.zeros(nets.gap2.shape[1], np.float32)
     g3, gw = np.zeros(classes + 1, np.float32), np.zeros(classes + 1)
-    h1, h2 = np.zeros(nets.trunk1.shape[1], np.float32), np.zeros(nets.trunk2.shape[1], np.float32)
+    h1, h2 = np.zeros(len(trunk.bias), np.float32), np.zeros(nets.trunk2.shape[1], np.float32)
     bi, bx = np.empty(widest, np.int32), np.empty(widest)
-    tick_count, month_count, ever = (
-        np.zeros(codes, np.int64),
-        np.zeros(codes, np.int64),
-        np.zeros(codes, np.int64),
-    )
+    counts = np.zeros((3, codes), np.int64)  # rows of each code on the tick, in the month, in all
     choice, value = np.zeros(fields, np.int64), np.zeros(fields)
     base = len(nets.trunk1) - codes
+    stepped = lim.tick == 0  # from gap to gap, else from tick to tick
     size = 1024
     time, code = np.empty(size), np.empty(size, np.int64)
     choices, values = np.empty((size, fields), np.int32), np.empty((size, fields))
@@ -422,13 +350,15 @@ def walk(
     for i in range(len(entities)):
         start(rng, key, entities[i])
         _forget(m, origin[i])
-        tick_count[:] = 0
-        month_count[:] = 0
-        ever[:] = 0
+        counts[:] = 0
         month = -1
         before = codes
         fi = fixed_index[fixed_at[i] : fixed_at[i + 1]]
         fx = fixed_value[fixed_at[i] : fixed_at[i + 1]]
+        _begin(events, m, lay, fi, fx, bi, bx)
+        _begin(trunk, m, lay, fi, fx, bi, bx)
+        if stepped:
+            _begin(gaps, m, lay, fi, fx, bi, bx)
         r, last = given_offsets[i], given_offsets[i + 1]
         t = begin[i]
         forward = r < last  # replaying what is given
@@ -440,7 +370,7 @@ def walk(
             for f in range(fields):
                 blank = blank or given_choice[r, f] < 0
             if fresh and blank:
-                stay = _steady(m, lay, fi, fx, bi, bx)
+                stay = _lately(m, lay, bi, bx, 0)
             if r < last:
                 t = given_time[r]
             elif not free:
@@ -450,11 +380,11 @@ def walk(
                     break
                 if made >= lim.most:
                     break
-                if lim.tick == 0 and m.scalar[N] > 0:
+                if stepped and m.scalar[N] > 0:
                     # the class of the gap, then the gap
-                    k = _passing(m, lay, m.scalar[LAST], bi, bx, stay)
-                    g1[:] = nets.gap1_bias
-                    _add(nets.gap1, bi, bx, 0, k, g1)
+                    k = _moment(m, lay, m.scalar[LAST], bi, bx, stay)
+                    _stay(gaps, m, bi, bx, stay, g1)
+                    _then(gaps, m, lay, m.scalar[LAST], bi, bx, stay, k, g1)
                     _layer(nets.gap2, nets.gap2_bias, g1, g2)
                     _layer(nets.gap3, nets.gap3_bias, g2, g3)
                     g3[classes] += np.float32(lim.end_shift[min(int(m.scalar[N]), len(lim.end_shift) - 1)])
@@ -472,7 +402,7 @@ def walk(
                                 break
                             t = m.scalar[LAST] + _gap(c, m.scalar[LAST], lim, lay, rng)
                         t = max(t, resume[i])
-                elif lim.tick > 0 and forward and m.scalar[N] > 0:
+                elif not stepped and forward and m.scalar[N] > 0:
                     t = max(m.scalar[LAST] + lim.tick, resume[i])
                 forward = False
                 if t > end[i]:
@@ -480,29 +410,28 @@ def walk(
             # -- which code
             here = r < last
             if calendar:
-                now = lay.calendar[_day(lay, t), 3]
+                now = lay.calendar[_day_of(lay, t), 3]
                 if now != month:
                     month = now
-                    month_count[:] = 0
+                    counts[1] = 0
             if m.scalar[N] == 0 or t != m.scalar[LAST]:
-                tick_count[:] = 0
+                counts[0] = 0
                 before = codes
-            k = _passing(m, lay, t, bi, bx, stay) if blank else 0
+            k = _moment(m, lay, t, bi, bx, stay) if blank else 0
             c = given_code[r] if here else -1
             if c < 0:
                 if fresh:
-                    e0[:] = nets.event1_bias
-                    _add(nets.event1, bi, bx, 0, stay, e0)
-                e1[:] = e0
-                _add(nets.event1, bi, bx, stay, k, e1)
+                    _stay(events, m, bi, bx, stay, e0)
+                _assign(e0, e1)
+                _then(events, m, lay, t, bi, bx, stay, k, e1)
                 _layer(nets.event2, nets.event2_bias, e1, e2)
                 _layer(nets.event3, nets.event3_bias, e2, e3)
                 _exponentials(e3, ew)
-                if here or lim.tick == 0 or m.scalar[N] == 0:
+                if here or stepped or m.scalar[N] == 0:
                     ew[codes] = 0.0
                 if not here:
                     kept = ew[codes]
-                    _codes(ew, m, lim, lay, t, before, tick_count, month_count, ever, calendar)
+                    _codes(ew, m, lim, lay, t, before, counts[0], counts[1], counts[2], calendar)
                     total = 0.0
                     for j in range(codes):
                         total += ew[j]
@@ -517,8 +446,8 @@ def walk(
                     continue
             # -- its fields
             if blank:
-                h1[:] = nets.trunk1_bias
-                _add(nets.trunk1, bi, bx, 0, k, h1)
+                _stay(trunk, m, bi, bx, stay, h1)
+                _then(trunk, m, lay, t, bi, bx, stay, k, h1)
                 row = nets.trunk1[base + c]
                 for j in range(len(h1)):
                     h1[j] += row[j]
@@ -528,7 +457,19 @@ def walk(
                     choice[f], value[f] = given_choice[r, f], given_value[r, f]
                 else:
                     _field(f, c, t, m, lay, lim, nets, h2, x, hidden, out, weight, choice, value, rng)
+            # -- what is kept of it
+            slot = lay.slot[c]
+            k = _of_slot(m, lay, slot, bi, bx, 0)
+            _before(events, m, lay, slot, t, bi, bx, k)
+            _before(trunk, m, lay, slot, t, bi, bx, k)
+            if stepped:
+                _before(gaps, m, lay, slot, t, bi, bx, k)
             _remember(m, lay, t, c, choice, value)
+            k = _of_slot(m, lay, slot, bi, bx, 0)
+            _after(events, m, lay, slot, bi, bx, k)
+            _after(trunk, m, lay, slot, bi, bx, k)
+            if stepped:
+                _after(gaps, m, lay, slot, bi, bx, k)
             if n == size:
                 size *= 2
                 time, code = _longer(time, size), _longer(code, size)
@@ -543,9 +484,7 @@ def walk(
                 choices[n, f], values[n, f] = choice[f], value[f]
             n += 1
             made += 1
-            tick_count[c] += 1
-            month_count[c] += 1
-            ever[c] += 1
+            counts[:, c] += 1
             before = c
             stay = -1
             if here:

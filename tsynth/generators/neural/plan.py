@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsynth.compiled import memory
-from tsynth.compiled.memory import OWN, PER_CODE, PER_MOMENT, Layout
+from tsynth.compiled.features import OWN, PER_CODE, PER_MOMENT
+from tsynth.compiled.memory import Layout
 from tsynth.compiled.walk_rows import Limits
 from tsynth.data.encoding.continuous import REACH, Continuous
 from tsynth.data.encoding.timing import gaps_of
