@@ -54,15 +54,25 @@ def continue_with(generator: Generator, history: Sequences, horizon: Any, paths:
     whose = np.repeat(np.arange(history.n_entities), paths)
     # sums, ages and counts go on from the history's last row, so the rules come back on both together
     whole = _joined(bare.take(whose), made)
+    window = {n: made.entities[n] for n in ("start", "end") if n in made.entities.column_names}
     restored = generator.constraints_.restore(whole, flat.purpose("constraints"))
     made = restored.keep_rows(_last(restored.lengths - (whole.lengths - made.lengths), restored.lengths))
-    known = {n: history.entities[n].take(pa.array(whose)) for n in history.entities.column_names}
+    kept = [n for n in history.entities.column_names if n in generator.schema_]
+    known = {n: history.entities[n].take(pa.array(whose)) for n in kept}
     made = made.with_schema(generator.schema_).with_columns(known)
+    for n, edge in window.items():
+        if n not in generator.schema_:
+            made = replace(made, entities=_with_column(made.entities, n, edge), _cache={})
     name = "path" if "path" not in made.schema else "path_number"
     column = Column(name, kind="count", static=True, dtype="int64", reason="sample path")
     schema = made.schema.with_columns([*made.schema.columns, column])
     numbers = pa.array(np.tile(np.arange(paths), history.n_entities))
     return replace(made.with_columns({name: numbers}, schema), origin=history.origin)
+
+
+def _with_column(table: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:
+    at = table.column_names.index(name) if name in table.column_names else -1
+    return table.append_column(name, values) if at < 0 else table.set_column(at, name, values)
 
 
 def _joined(before: Sequences, after: Sequences) -> Sequences:

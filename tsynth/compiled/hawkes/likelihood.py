@@ -3,7 +3,8 @@
 Written for intensities that are linear in their coefficients. With R the sum of ``w exp(-d (t - s))`` over the
 events s < t of one type, an event adds ``log(u b + sum a d R)``; a coefficient's part of the compensator follows
 from R at the window's end, which the loops hand back as `left`, so no event pays a second exponential. Events at
-the time t itself wait, as pending, until time moves on: equal times do not excite one another.
+the time t itself wait, as pending, until time moves on: equal times do not excite one another. An event whose
+baseline (`unit`, `base`) is below 0 is given: it excites and adds nothing.
 
 The information is the sum over events of the gradients' outer products of log intensity (Ogata 1978, Ann. Inst.
 Stat. Math. 30, eq. 2.5): for coefficients that the intensity is linear in, it is the observed information.
@@ -59,6 +60,8 @@ def one_type(offsets, times, end, unit, level, branching, decay):
                 pending, last = 0.0, t
             pending += 1.0
             u = unit[e]
+            if u < 0.0:
+                continue
             rate = level * u + jump * r
             product *= rate
             if not 1e-200 < product < 1e200:
@@ -156,6 +159,8 @@ def shared_decays(
             if e == high:
                 break
             i, b, u = types[e], cell[e], unit[e]
+            if u < 0.0:
+                continue
             rate = u * theta[i, b]
             for k in range(k_all):
                 for c in range(k * m, (k + 1) * m):
@@ -237,6 +242,8 @@ def shared_logs(offsets, times, types, end, weight, base, branching, decay, logs
                 break
             i = types[e]
             rate = base[e]
+            if rate < 0.0:
+                continue
             for k in range(k_all):
                 total = 0.0
                 for c in range(k * m, (k + 1) * m):
@@ -295,6 +302,8 @@ def pair_decays(
             if types[e] != target:
                 continue
             b, u = cell[e], unit[e]
+            if u < 0.0:
+                continue
             rate = u * theta[b]
             for j in range(m):
                 gap = t - since[j]
@@ -365,6 +374,6 @@ def pair_logs(target, offsets, times, types, end, weight, base, branching, decay
                         rate += branching[k, j] * decay[k, j] * now
                         if e == high:
                             left[k, j] += now
-                if e < high:
+                if e < high and base[e] >= 0.0:
                     logs += math.log(rate)
     return logs

@@ -31,7 +31,6 @@ def expected_immigrants(
     process: Process,
     events: Events,
     scale: NDArray[np.float64],
-    given: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Immigrants of each sequence, each event counted by its share of the intensity, and what scale 1 would have.
 
@@ -43,8 +42,7 @@ def expected_immigrants(
     rate = base.level[events.types] * factors[cells_of(base, events.times), events.types] * scale[owner]
     whole = measure(process, events, scale).rate
     share = np.clip(np.divide(rate, whole, out=np.zeros_like(rate), where=whole > 0), 0.0, 1.0)
-    step = np.arange(events.n_events) - events.offsets[:-1][owner]
-    share[step < given[owner]] = 0.0
+    share[~events.counted] = 0.0
     counts = np.bincount(owner, share, minlength=events.n_sequences)
     return counts, cumulative(base, events.end) - cumulative(base, events.start)
 
@@ -52,7 +50,6 @@ def expected_immigrants(
 def fit_frail(
     fit: Callable[[NDArray[np.float64] | None], Any],
     events: Events,
-    given: NDArray[np.int64],
     known: Callable[[Any], NDArray[np.float64]],
 ) -> tuple[Any, float, NDArray[np.float64]]:
     """Fit the process and the gamma factors in turn, by expectation and maximisation.
@@ -65,7 +62,6 @@ def fit_frail(
     fit : function
         A fit of the process where the baseline of each sequence is multiplied by given factors.
     events : Events
-    given : int64 array, (N,)
     known : function
         What a fit's covariates multiply each sequence's baseline with, (N,).
 
@@ -81,7 +77,8 @@ def fit_frail(
     """
     n = events.n_sequences
     one, nothing = np.ones(n), np.zeros((n, 0))
-    counts = (np.diff(events.offsets) - given).astype(np.float64)
+    owner = np.repeat(np.arange(n), np.diff(events.offsets))
+    counts = np.bincount(owner[events.counted], minlength=n).astype(np.float64)
     span = events.end - events.start
     if n < FEWEST or counts.sum() == 0 or span.sum() <= 0:
         return fit(None), 0.0, one
@@ -94,7 +91,7 @@ def fit_frail(
             return fit(None), 0.0, one
         found = fit(scale)
         by = known(found)
-        counts, exposure = expected_immigrants(found.process, events, scale * by, given)
+        counts, exposure = expected_immigrants(found.process, events, scale * by)
         before, variance = variance, fit_counts(counts, exposure * by, nothing).variance
         scale = np.nan_to_num(lively(counts, exposure * by, variance), nan=1.0)
         if abs(variance - before) < 0.02 * before:

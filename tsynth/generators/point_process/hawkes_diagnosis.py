@@ -84,7 +84,7 @@ def judged(
     )
     scale = by
     if variance > 0:
-        shape, rate = posterior_factors(process, seen.events, seen.given, by, variance)
+        shape, rate = posterior_factors(process, seen.events, by, variance)
         scale = by * shape / rate
     result: dict[str, Any] = diagnosis.diagnose(
         process, seen.events, scale, key=streams.purpose("draws").key, errors=_errors(process, fit)

@@ -27,9 +27,7 @@ class Observed:
     Parameters
     ----------
     events : Events
-        One a moment where ties are kept.
-    given : int64 array, (N,)
-        Leading events of each sequence that were not drawn by the process: the one that opened the window.
+        One a moment where ties are kept; the one that opened a window is given.
     counted : bool
         Whether sequences end after a number of events, not at a time.
     batches : Batches or None
@@ -37,7 +35,6 @@ class Observed:
     """
 
     events: Events
-    given: NDArray[np.int64]
     counted: bool
     batches: jitter.Batches | None
 
@@ -77,22 +74,23 @@ def observed(
     first, last = time[offsets[:-1][has]], time[offsets[1:][has] - 1]
     start[has] = first if window.opened else np.minimum(start[has], first)
     end[has] = last if window.rule == "own" else np.maximum(end[has], last)
-    events = Events(offsets, time, code.astype(np.int64), start, end, size)
+    given = has.astype(np.int64) if window.opened else None
+    events = Events(offsets, time, code.astype(np.int64), start, end, size, given=given)
     batches = None
     if ties.keep:
         lead, batches = jitter.batches(offsets, time, code.astype(np.int32), codes)
         events = pick(events, lead)
-    given = has.astype(np.int64) if window.opened else np.zeros(len(has), np.int64)
-    return Observed(events, given, window.rule == "own", batches)
+    return Observed(events, window.rule == "own", batches)
 
 
 def pick(events: Events, use: NDArray[np.bool_]) -> Events:
-    """Some of the events, in the same windows."""
+    """Some of the events, in the same windows; a given one must stay."""
     running = np.concatenate([[0], np.cumsum(use)]).astype(np.int64)
     size = None if events.size is None else events.size[use]
     return Events(
-        running[events.offsets], events.times[use], events.types[use], events.start, events.end, size
-    )
+        running[events.offsets], events.times[use], events.types[use], events.start, events.end, size,
+        given=events.given,
+    )  # fmt: skip
 
 
 def joined(before: Events, after: Events) -> Events:

@@ -33,7 +33,6 @@ TURNS = 5
 def posterior_factors(
     process: Process,
     events: Events,
-    given: NDArray[np.int64],
     by: NDArray[np.float64],
     variance: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -43,8 +42,6 @@ def posterior_factors(
     ----------
     process : Process
     events : Events
-    given : int64 array, (N,)
-        Leading events that the process did not draw.
     by : float64 array, (N,)
         What covariates multiply the baseline with.
     variance : float
@@ -53,7 +50,7 @@ def posterior_factors(
     a = 1.0 / variance
     scale = np.ones(events.n_sequences)
     for _ in range(TURNS):
-        counts, exposure = expected_immigrants(process, events, scale * by, given)
+        counts, exposure = expected_immigrants(process, events, scale * by)
         scale = (a + counts) / (a + exposure * by)
     return a + counts, a + exposure * by
 
@@ -69,7 +66,6 @@ class History:
     code : int32 array, (R,)
     events : Events
         Of K paths; the window ends where they go on.
-    given : int64 array, (N,)
     whose : int64 array, (K,)
         Entity of each path.
     streams : Streams
@@ -79,7 +75,6 @@ class History:
     view: Rows
     code: NDArray[np.int32]
     events: Events
-    given: NDArray[np.int64]
     whose: NDArray[np.int64]
     streams: Streams
 
@@ -106,11 +101,13 @@ class History:
             end = np.where(np.isfinite(view.end), view.end + width, stop + width)
         else:
             end = np.full(len(has), stop + width) if frailty["rule"] != "own" else last
-        events = Events(offsets, time, code.astype(np.int64), start, np.maximum(end, last), size)
+        given = has.astype(np.int64) if frailty["opened"] else None
+        events = Events(
+            offsets, time, code.astype(np.int64), start, np.maximum(end, last), size, given=given
+        )
         if ties.keep:
             events = pick(events, jitter.batches(offsets, view.time, code, coding.codes)[0])
-        given = has.astype(np.int64) if frailty["opened"] else np.zeros(len(has), np.int64)
-        return cls(view, code, events, given, np.arange(len(has)), streams)
+        return cls(view, code, events, np.arange(len(has)), streams)
 
     def times(self, paths: int) -> History:
         """Each entity with so many paths, one after another."""
@@ -127,7 +124,7 @@ class History:
         """Factor of the baseline of each path, (N * paths,): covariates, times a draw of what the events tell."""
         if variance == 0:
             return np.repeat(by, paths)
-        shape, rate = posterior_factors(process, self.events, self.given, by, variance)
+        shape, rate = posterior_factors(process, self.events, by, variance)
         drawn = self.streams.purpose("rate").gamma(shape, (paths,)) / rate[:, None]
         return np.asarray((drawn * by[:, None]).reshape(-1))
 

@@ -39,6 +39,7 @@ def fit(
     power: float | None = 0.0,
     reference: float = 0.0,
     progress: Callable[[int, float], Any] | None = None,
+    scale: NDArray[np.float64] | None = None,
 ) -> Fit:
     """Fit a Hawkes process by maximum likelihood.
 
@@ -79,6 +80,8 @@ def fit(
         An event of size s counts ``exp(power * (s - reference))`` times; None fits the power.
     progress : callable, optional
         Called with the number of a step and the log-likelihood.
+    scale : float64 array, (N,), optional
+        Multiplies the baseline of each sequence: what is known of its rate beside covariates.
 
     Raises
     ------
@@ -109,7 +112,7 @@ def fit(
     events = checked(events, types)
     asked = Asked(
         types, kernel, decay, decays, components, baseline, covariates, penalty, strength, groups, link, stable,
-        power, reference, progress,
+        power, reference, progress, scale,
     ).checked(events)  # fmt: skip
     if kernel == "power_law":
         from tsynth.generators.point_process.excitation import power as power_law

@@ -33,7 +33,10 @@ class _Likelihood:
         covariates: NDArray[np.float64] | None,
         reference: float,
         places: NDArray[np.int32] | None,
+        scale: NDArray[np.float64] | None,
     ) -> None:
+        self.scale = np.ones(events.n_sequences) if scale is None else scale
+        self.given = None if events.given is None else ~events.counted
         self.events, self.types, self.baseline = events, types, baseline
         self.places = np.arange(len(baseline.factors), dtype=np.int32) if places is None else places
         self.cells = int(self.places.max()) + 1
@@ -50,8 +53,10 @@ class _Likelihood:
         """Baselines at level 1, time in each cell, and the time times each covariate, for these coefficients."""
         if self._beta is not None and np.array_equal(beta, self._beta):
             return
-        scale = np.exp(self.covariates @ beta)
+        scale = self.scale * np.exp(self.covariates @ beta)
         self.unit = np.repeat(scale, self._lengths)
+        if self.given is not None:
+            self.unit[self.given] = -1.0  # the loops take them as parents only
         spent, by = exposure(self.events, self.baseline, scale, self.covariates)
         self.spent = np.bincount(self.places, spent, minlength=self.cells)
         self.by = np.zeros((len(by), self.cells))
@@ -93,8 +98,9 @@ class SharedDecays(_Likelihood):
         reference: float = 0.0,
         places: NDArray[np.int32] | None = None,
         outer: bool = True,
+        scale: NDArray[np.float64] | None = None,
     ) -> None:
-        super().__init__(events, types, baseline, covariates, reference, places)
+        super().__init__(events, types, baseline, covariates, reference, places, scale)
         self.decays, self.offset, self.outer = decays, offset, outer
         self._plain = (
             types == 1 and len(offset) == 1 and self.cells == 1
@@ -177,8 +183,9 @@ class PairDecays(_Likelihood):
         power: float = 0.0,
         reference: float = 0.0,
         places: NDArray[np.int32] | None = None,
+        scale: NDArray[np.float64] | None = None,
     ) -> None:
-        super().__init__(events, types, baseline, covariates, reference, places)
+        super().__init__(events, types, baseline, covariates, reference, places, scale)
         if power == 0.0:
             self._surplus = None
         self.power = power

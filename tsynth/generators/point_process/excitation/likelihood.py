@@ -52,7 +52,8 @@ def checked(events: Events, types: int) -> Events:
         _raise(what, sequence, row, times, kinds, start, end, types)
     if size is not None and (len(size) != rows or not np.all(np.isfinite(size))):
         raise DataError("sizes of events are missing or not finite", fix="give every event a finite size")
-    return Events(offsets, times, kinds, start, end, size)
+    given = None if events.given is None else np.ascontiguousarray(events.given, np.int64)
+    return Events(offsets, times, kinds, start, end, size, given=given)
 
 
 def _raise(
@@ -191,6 +192,8 @@ def logs_by_type(
     )
     base = np.repeat(scale, np.diff(events.offsets)) * baseline.level[events.types]
     base *= factor_of(baseline, cell, events.types)
+    if events.given is not None:
+        base[~events.counted] = -1.0
     spent, _ = exposure(events, baseline, scale)
     counted = np.bincount(events.types, None if len(weight) == 1 else weight, minlength=m)
     with np.errstate(divide="ignore"):

@@ -32,6 +32,9 @@ class Events:
         Row of the event that excited this one, -1 for an immigrant; only from samplers that keep it.
     generation : int64 array, (R,), optional
         0 for an immigrant, else one more than the parent's.
+    given : int64 array, (N,), optional
+        Leading events of each sequence that the process did not draw, because the window was opened by them: they
+        excite, but neither a likelihood nor residuals count them.
     """
 
     offsets: NDArray[np.int64]
@@ -42,6 +45,16 @@ class Events:
     size: NDArray[np.float64] | None = None
     parent: NDArray[np.int64] | None = None
     generation: NDArray[np.int64] | None = None
+    given: NDArray[np.int64] | None = None
+
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """Which events the process drew, (R,): all that are not given."""
+        if self.given is None:
+            return np.ones(self.n_events, np.bool_)
+        lengths = np.diff(self.offsets)
+        place = np.arange(self.n_events) - np.repeat(self.offsets[:-1], lengths)
+        return np.asarray(place >= np.repeat(self.given, lengths))
 
     @property
     def n_sequences(self) -> int:

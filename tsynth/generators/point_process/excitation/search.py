@@ -84,6 +84,7 @@ class Asked:
     power: float | None = 0.0
     reference: float = 0.0
     progress: Callable[[int, float], Any] | None = None
+    scale: NDArray[np.float64] | None = None
 
     def checked(self, events: Events) -> Asked:
         """The same with arrays in place, or an error that says which argument is wrong."""
@@ -172,7 +173,10 @@ def _head(events: Events, most: int) -> Events:
     if rows < events.offsets[n]:
         end[-1] = events.times[rows - 1]
     size = None if events.size is None else events.size[:rows]
-    return Events(offsets, events.times[:rows], events.types[:rows], events.start[:n], end, size)
+    given = None if events.given is None else np.minimum(events.given[:n], np.diff(offsets))
+    return Events(
+        offsets, events.times[:rows], events.types[:rows], events.start[:n], end, size, given=given
+    )
 
 
 def _gaps(events: Events) -> NDArray[np.float64]:
@@ -191,13 +195,14 @@ def reach_of_decay(events: Events) -> tuple[float, float]:
     longest = float((events.end - events.start).max())
     gaps = _gaps(events)
     shortest = float(gaps.min()) if len(gaps) else longest / 100
-    return float(np.log(0.01 / longest)), float(np.log(max(100 / shortest, 1.0 / longest)))
+    return -float(np.log(longest)), float(np.log(10 / min(shortest, longest)))
 
 
 def pooled(events: Events, decay: float | None) -> tuple[float, float]:
     """Branching ratio and decay of the first events, types taken together: the best of some starts."""
     part = _head(events, PART)
-    one = Events(part.offsets, part.times, np.zeros(len(part.times), np.int64), part.start, part.end)
+    zeros = np.zeros(len(part.times), np.int64)
+    one = Events(part.offsets, part.times, zeros, part.start, part.end, given=part.given)
     low, high = reach_of_decay(one)
     gaps = _gaps(one)
     if not len(gaps):
@@ -211,13 +216,8 @@ def pooled(events: Events, decay: float | None) -> tuple[float, float]:
     for first in starts:
         at = float(np.clip(np.log(first), low, high)) if not given else float(np.log(first))
         bounds = (at, at) if given else (low, high)
-        box = Box(
-            np.zeros(2),
-            np.full(2, np.inf),
-            np.array([bounds[0], 0.0]),
-            np.array([bounds[1], 0.0]),
-            np.ones(2),
-        )
+        far = np.full(2, np.inf)
+        box = Box(np.zeros(2), far, np.array([bounds[0], 0.0]), np.array([bounds[1], 0.0]), far, np.ones(2))
         found = maximise(
             likelihood, np.array([[0.5 * rate, 0.5]]), np.array([at, 0.0]), box, tolerance=1e-3, most=40
         )
@@ -251,6 +251,7 @@ class Search:
                 float(asked.power or 0.0),
                 asked.reference,
                 self.places,
+                asked.scale,
             )
             self.own, d = 2 * m, 0
         else:
@@ -267,7 +268,7 @@ class Search:
             sized = events if asked.power != 0.0 else replace(events, size=None)
             inner = SharedDecays(
                 sized, m, self.baseline, mix, offset, asked.covariates, asked.reference, self.places,
-                outer=bool(d or c or asked.power is None or self._common_factors),
+                outer=bool(d or c or asked.power is None or self._common_factors), scale=asked.scale,
             )  # fmt: skip
             self.own = self.k * m
         self.inner, self.d, self.c = inner, d, c
@@ -287,11 +288,13 @@ class Search:
     def _box(self) -> Box:
         low, high = reach_of_decay(self.events)
         p = self.b + self.own
-        below, above = np.zeros(p), np.full(p, np.inf)
+        below, above, stride = np.zeros(p), np.full(p, np.inf), np.full(p, np.inf)
         if self.pair and self.asked.decay is None:
+            stride[self.b + self.m :] = 1.0
             below[self.b + self.m :], above[self.b + self.m :] = low, high
         elif self.pair:
-            below[self.b + self.m :], above[self.b + self.m :] = -np.inf, np.inf
+            below, above = np.tile(below, (self.m, 1)), np.tile(above, (self.m, 1))
+            below[:, self.b + self.m :] = above[:, self.b + self.m :] = np.log(self.asked.decay)
         f = 0 if self.factors is None else len(self.factors.others)
         power = self.asked.power
         x = self.asked.covariates
@@ -305,6 +308,7 @@ class Search:
             below, above,
             np.concatenate([np.full(self.d, low), least, np.full(self.c, -np.inf), np.full(f, -20.0)]),
             np.concatenate([np.full(self.d, high), bound, np.full(self.c, np.inf), np.full(f, 20.0)]),
+            stride,
             np.concatenate([np.ones(self.d), np.full(len(bound), 1 / surplus), 1 / widest, np.ones(f)]),
         )  # fmt: skip
 
@@ -359,13 +363,12 @@ class Search:
         if start is None:
             start = self._first(penalty)
         theta, eta = start
+        # decays of weak pairs move long after the log-likelihood has settled
+        tolerance, most = (1e-4, 60) if self.pair else (1e-8, 200)
         return maximise(
-            self.likelihood, theta, eta, self._held(), penalty=penalty, progress=self.asked.progress
-        )
-
-    def _held(self) -> Box:
-        """The box, its given decays of pairs held."""
-        return self.box
+            self.likelihood, theta, eta, self.box, penalty=penalty, tolerance=tolerance, most=most,
+            progress=self.asked.progress,
+        )  # fmt: skip
 
     def _first(self, penalty: Penalty | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if self.events.n_events < 5 * PART or penalty is not None:
@@ -373,7 +376,8 @@ class Search:
         n = len(_head(self.events, PART).offsets) - 1
         asked = self.asked
         few = replace(
-            asked, covariates=None if asked.covariates is None else asked.covariates[:n], progress=None
+            asked, covariates=None if asked.covariates is None else asked.covariates[:n], progress=None,
+            scale=None if asked.scale is None else asked.scale[:n],
         )
         try:
             part = Search(_head(self.events, PART), few, self.places)
@@ -416,7 +420,7 @@ class Search:
         if self._radius(found) <= BOUND:
             return found
         inside = None
-        for _ in range(60):
+        for _ in range(40):
             price = low + 0.5 * (high - low) if high is not None else top
             found = self.climb((found.theta, found.eta), self.penalty(strength, price * self._slope(found)))
             radius = self._radius(found)
@@ -479,7 +483,7 @@ class Search:
 
     def answer(self, found: Found) -> Fit:
         """The fit with names, standard errors and messages."""
-        own, common = standard_errors(found, self._held())
+        own, common = standard_errors(found, self.box)
         process = self.process_of(found.theta, found.eta)
         names, estimates, errors = self._table(found, own, common, process)
         self._say(found, process, common)
