@@ -190,19 +190,22 @@ class PairDecays(_Likelihood):
             self._surplus = None
         self.power = power
 
-    def __call__(self, theta: NDArray[np.float64], eta: NDArray[np.float64]) -> Terms:
-        """Log-likelihood, score and information at (theta, eta)."""
+    def __call__(
+        self, theta: NDArray[np.float64], eta: NDArray[np.float64], targets: tuple[int, ...] | None = None
+    ) -> Terms:
+        """Log-likelihood, score and information at (theta, eta); of these targets only, one a row of theta."""
         self._scaled(eta)
         m, b, c = self.types, self.cells, self.covariates.shape[1]
         e = self.events
         weight, _, counted, _ = self._weighed(self.power)
         p = b + 2 * m
-        rows, score, info = np.zeros(m), np.zeros((m, p)), np.zeros((m, p, p))
-        outer, outer_info, cross = np.zeros(c), np.zeros((c, c)), np.zeros((m, c, p))
-        for i in range(m):
+        n = len(theta)
+        rows, score, info = np.zeros(n), np.zeros((n, p)), np.zeros((n, p, p))
+        outer, outer_info, cross = np.zeros(c), np.zeros((c, c)), np.zeros((n, c, p))
+        for i, target in enumerate(range(m) if targets is None else targets):
             left = np.zeros((2, m))
             rows[i] = loops.pair_decays(
-                i, e.offsets, e.times, e.types, e.end, weight, self.unit, self.cell, self.covariates,
+                target, e.offsets, e.times, e.types, e.end, weight, self.unit, self.cell, self.covariates,
                 np.ascontiguousarray(theta[i]), m, b, score[i], info[i], outer, outer_info, cross[i], left,
             )  # fmt: skip
             branching, decay = theta[i, b : b + m], np.exp(theta[i, b + m :])

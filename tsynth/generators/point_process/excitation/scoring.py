@@ -8,7 +8,7 @@ blocks, so a fit of M targets costs M small systems; coefficients that their bou
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,13 +48,14 @@ class Terms:
 
 @dataclass
 class Box:
-    """Bounds of the coefficients (P,) and of what is common (Q,), and how far one step may go there."""
+    """Bounds of the coefficients (P,) and of what is common (Q,), and how far one step may go in each."""
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     outer_low: NDArray[np.float64]
     outer_high: NDArray[np.float64]
-    reach: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    stride: NDArray[np.float64]
+    reach: NDArray[np.float64]
 
 
 @dataclass
@@ -136,7 +137,7 @@ def maximise(
     most: int = 200,
     progress: Callable[[int, float], Any] | None = None,
 ) -> Found:
-    """Climb from (theta, eta) until the promised gain of log-likelihood falls below `tolerance`.
+    """Climb from (theta, eta) until the gain of log-likelihood, promised once or come true thrice, is below `tolerance`.
 
     A step that lowers the (penalised) log-likelihood is halved, first for the targets that lost by it.
     """
@@ -146,7 +147,7 @@ def maximise(
 
     terms = evaluate(theta, eta)
     value = terms.value - cost(theta)
-    converged, iteration = False, 0
+    converged, iteration, still = False, 0, 0
     for iteration in range(1, most + 1):
         gradient, extra, zero = terms.score, None, None
         if penalty is not None:
@@ -157,6 +158,7 @@ def maximise(
             free &= ~zero
         loose = _open(eta, terms.outer, np.diag(terms.outer_info), box.outer_low, box.outer_high)
         delta, common, gain = _step(terms, gradient, extra, free, loose, box.reach)
+        delta = np.clip(delta, -box.stride, box.stride)
         # without curvature the likelihood falls in a straight line: go to the bound at once
         straight = (curvature <= 1e-300) & (gradient < 0) & np.isfinite(box.low) & (theta > box.low)
         if zero is not None:
@@ -183,9 +185,15 @@ def maximise(
         if not accepted:
             converged = gain < 1e-5
             break
+        still = still + 1 if new - value < tolerance else 0
         theta, eta, terms, value = moved, shifted, trial, new
         if progress is not None:
             progress(iteration, value)
+        if (
+            still == 3
+        ):  # promises that do not come true: the quadratic is wrong where next to nothing is known
+            converged = True
+            break
     return Found(theta, eta, terms, iteration, converged)
 
 

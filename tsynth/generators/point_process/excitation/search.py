@@ -174,9 +174,7 @@ def _head(events: Events, most: int) -> Events:
         end[-1] = events.times[rows - 1]
     size = None if events.size is None else events.size[:rows]
     given = None if events.given is None else np.minimum(events.given[:n], np.diff(offsets))
-    return Events(
-        offsets, events.times[:rows], events.types[:rows], events.start[:n], end, size, given=given
-    )
+    return Events(offsets, events.times[:rows], events.types[:rows], events.start[:n], end, size, given=given)
 
 
 def _gaps(events: Events) -> NDArray[np.float64]:
@@ -363,12 +361,40 @@ class Search:
         if start is None:
             start = self._first(penalty)
         theta, eta = start
-        # decays of weak pairs move long after the log-likelihood has settled
-        tolerance, most = (1e-4, 60) if self.pair else (1e-8, 200)
+        if isinstance(self.inner, PairDecays):
+            if self.likelihood is self.inner and not self.c:
+                return self._by_target(theta, eta, penalty)
+            # decays of weak pairs move long after the log-likelihood has settled
+            return maximise(
+                self.likelihood, theta, eta, self.box, penalty=penalty, tolerance=1e-3,
+                progress=self.asked.progress,
+            )  # fmt: skip
         return maximise(
-            self.likelihood, theta, eta, self.box, penalty=penalty, tolerance=tolerance, most=most,
+            self.likelihood, theta, eta, self.box, penalty=penalty, tolerance=1e-8,
             progress=self.asked.progress,
         )  # fmt: skip
+
+    def _by_target(
+        self, theta: NDArray[np.float64], eta: NDArray[np.float64], penalty: Penalty | None
+    ) -> Found:
+        """Targets that share nothing, one after the other."""
+        inner = self.inner
+        assert isinstance(inner, PairDecays)
+        out, steps, settled = theta.copy(), 0, True
+        for i in range(self.m):
+            one = slice(i, i + 1)
+            low, high = (
+                np.broadcast_to(self.box.low, theta.shape),
+                np.broadcast_to(self.box.high, theta.shape),
+            )
+            found = maximise(
+                lambda row, common, i=i: inner(row, common, (i,)), theta[one], eta,
+                replace(self.box, low=low[one], high=high[one]),
+                penalty=None if penalty is None else Penalty(penalty.linear[one]), tolerance=1e-4, most=100,
+                progress=self.asked.progress,
+            )  # fmt: skip
+            out[i], steps, settled = found.theta[0], max(steps, found.iterations), settled and found.converged
+        return Found(out, eta, inner(out, eta), steps, settled)
 
     def _first(self, penalty: Penalty | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if self.events.n_events < 5 * PART or penalty is not None:
@@ -376,7 +402,9 @@ class Search:
         n = len(_head(self.events, PART).offsets) - 1
         asked = self.asked
         few = replace(
-            asked, covariates=None if asked.covariates is None else asked.covariates[:n], progress=None,
+            asked,
+            covariates=None if asked.covariates is None else asked.covariates[:n],
+            progress=None,
             scale=None if asked.scale is None else asked.scale[:n],
         )
         try:
