@@ -11,7 +11,10 @@ from tsynth.generators.composite.recurring import Recurring as Recurring
 from tsynth.generators.creation import create as create
 from tsynth.generators.creation import list_generators as list_generators
 from tsynth.generators.neural.autoregressive import Autoregressive as Autoregressive
+from tsynth.generators.point_process.hawkes import Hawkes as Hawkes
 from tsynth.generators.point_process.markov_renewal import MarkovRenewal as MarkovRenewal
+from tsynth.generators.point_process.poisson import Poisson as Poisson
+from tsynth.generators.point_process.renewal import Renewal as Renewal
 from tsynth.generators.recommend import recommend as recommend
 from tsynth.generators.statistical.block_bootstrap import BlockBootstrap as BlockBootstrap
 from tsynth.jobs.run import run as run
@@ -24,9 +27,12 @@ __all__ = [
     "Autoregressive",
     "BlockBootstrap",
     "Column",
+    "Hawkes",
     "MarkovRenewal",
+    "Poisson",
     "Privacy",
     "Recurring",
+    "Renewal",
     "Report",
     "Schema",
     "Sequences",

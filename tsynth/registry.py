@@ -18,8 +18,11 @@ __all__ = ["GENERATORS", "SCORES", "find", "names"]
 GENERATORS = {
     "autoregressive": "tsynth.generators.neural.autoregressive:Autoregressive",
     "block_bootstrap": "tsynth.generators.statistical.block_bootstrap:BlockBootstrap",
+    "hawkes": "tsynth.generators.point_process.hawkes:Hawkes",
     "markov_renewal": "tsynth.generators.point_process.markov_renewal:MarkovRenewal",
+    "poisson": "tsynth.generators.point_process.poisson:Poisson",
     "recurring": "tsynth.generators.composite.recurring:Recurring",
+    "renewal": "tsynth.generators.point_process.renewal:Renewal",
 }
 SCORES = {
     "marginals": "tsynth.scores.fidelity.marginals:Marginals",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tsynth.data.streams import Streams
     from tsynth.generators.point_process.coding import Coding
     from tsynth.generators.point_process.excitation.process import Process
+    from tsynth.generators.point_process.excitation.simulation import Sizes
     from tsynth.generators.point_process.jitter import Ties
     from tsynth.generators.point_process.windows import Window
 
@@ -50,7 +51,7 @@ def told(process: Process, fit: dict[str, Any], frailty: dict[str, Any]) -> dict
             said.append(
                 f"the fit had not converged after {fit['iterations']} steps; its errors may be wrong."
             )
-        said += [fit["ties"], f"windows: {fit['window']}", *fit["messages"]]
+        said += [*fit["ties"], f"windows: {fit['window']}.", *fit["messages"]]
         found["parameters"] = {
             name: {"estimate": float(x), "error": None if np.isnan(e) else float(e)}
             for name, x, e in zip(fit["names"], fit["estimates"], fit["errors"], strict=False)
@@ -71,6 +72,7 @@ def judged(
     fit: dict[str, Any],
     by: NDArray[np.float64],
     size: NDArray[np.float64] | None,
+    sizes: Sizes | None,
     streams: Streams,
 ) -> dict[str, Any]:
     """Residuals, dispersion of counts and next-event scores of a holdout's events under the process.
@@ -87,8 +89,9 @@ def judged(
         shape, rate = posterior_factors(process, seen.events, by, variance)
         scale = by * shape / rate
     result: dict[str, Any] = diagnosis.diagnose(
-        process, seen.events, scale, key=streams.purpose("draws").key, errors=_errors(process, fit)
-    )
+        process, seen.events, scale, key=streams.purpose("draws").key, errors=_errors(process, fit),
+        sizes=sizes,
+    )  # fmt: skip
     return result
 
 

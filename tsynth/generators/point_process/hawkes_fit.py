@@ -11,7 +11,8 @@ from tsynth.data.streams import Streams
 from tsynth.errors import DataError, UsageError
 from tsynth.generators.point_process import jitter
 from tsynth.generators.point_process.covariates import Design
-from tsynth.generators.point_process.excitation.fitting import fit
+from tsynth.generators.point_process.excitation.fitting import Fit, fit
+from tsynth.generators.point_process.excitation.process import Baseline, Exponentials, Process
 from tsynth.generators.point_process.excitation.seasons import SHAPES, seasonal
 from tsynth.generators.point_process.frailty import fit_frail
 from tsynth.generators.point_process.hawkes_events import observed
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from tsynth.data.schema import Schema
     from tsynth.data.sequences import Sequences
     from tsynth.generators.point_process.coding import Coding
-    from tsynth.generators.point_process.excitation.fitting import Fit
-    from tsynth.generators.point_process.excitation.process import Events, Process
+    from tsynth.generators.point_process.excitation.process import Events
     from tsynth.generators.point_process.hawkes_events import Observed
     from tsynth.generators.point_process.onces import Entities
     from tsynth.generators.point_process.windows import Window
@@ -220,7 +220,9 @@ def learn_process(
 
     if progress is not None:
         progress.stage("fitting the process", 1)
-    if asked.frailty and asked.link == "linear":
+    if not (events.counted.any() and np.any(events.end > events.start)):
+        made, variance, scale = _silent(types), 0.0, np.ones(events.n_sequences)
+    elif asked.frailty and asked.link == "linear":
         made, variance, scale = fit_frail(once, events, by)
     else:
         made, variance, scale = once(None), 0.0, np.ones(events.n_sequences)
@@ -233,7 +235,7 @@ def learn_process(
     return Learned(
         made.process,
         {**_plain(made), "events": events.n_events, "sequences": events.n_sequences,
-         "ties": ties.sentence(), "window": window.why},
+         "ties": [ties.sentence()] if ties.seen > 0 else [], "window": window.why},
         _frailty(variance, seen, rows, window),
         {"ties": ties.to_state(), "batches": None if seen.batches is None else seen.batches.to_state()},
         {} if x is None else {"design": design.to_state(), "coefficients": made.coefficients},
@@ -241,6 +243,14 @@ def learn_process(
         {} if events.size is None else sizes_of(events.types, events.size, types, SIZES),
         extras,
     )  # fmt: skip
+
+
+def _silent(types: int) -> Fit:
+    """Where no sequence has a second event: nothing is known of rates, and what is made has one event too."""
+    nothing = Exponentials(np.zeros((1, types, types)), np.ones((1, 1, 1)))
+    said = "no sequence has an event after its first in a window of some length, so no rate was learned"
+    none = np.empty(0)
+    return Fit(Process(Baseline(np.zeros(types)), nothing), 0.0, [], none, none, messages=[said])
 
 
 def _penalty(asked: Asked, types: int) -> tuple[str | None, float | str]:

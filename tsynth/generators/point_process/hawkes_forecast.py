@@ -102,9 +102,7 @@ class History:
         else:
             end = np.full(len(has), stop + width) if frailty["rule"] != "own" else last
         given = has.astype(np.int64) if frailty["opened"] else None
-        events = Events(
-            offsets, time, code.astype(np.int64), start, np.maximum(end, last), size, given=given
-        )
+        events = Events(offsets, time, code.astype(np.int64), start, np.maximum(end, last), size, given=given)
         if ties.keep:
             events = pick(events, jitter.batches(offsets, view.time, code, coding.codes)[0])
         return cls(view, code, events, np.arange(len(has)), streams)

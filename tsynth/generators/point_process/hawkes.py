@@ -1,0 +1,519 @@
+"""`Hawkes`: events that excite later ones, values by code, gap and memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from tsynth.data.constraints import Constraints
+from tsynth.data.encoding import Field, Rows
+from tsynth.data.streams import Streams
+from tsynth.errors import UsageError
+from tsynth.generators.base import Generator
+from tsynth.generators.point_process import beside, jitter, onces, without_data
+from tsynth.generators.point_process.coding import Coding
+from tsynth.generators.point_process.covariates import Design
+from tsynth.generators.point_process.excitation.simulation import Sizes
+from tsynth.generators.point_process.hawkes_diagnosis import judged, told
+from tsynth.generators.point_process.hawkes_fit import Asked, learn_process
+from tsynth.generators.point_process.hawkes_forecast import History
+from tsynth.generators.point_process.hawkes_parameters import (
+    process_from_state,
+    process_of,
+    process_to_state,
+    sizes_of,
+)
+from tsynth.generators.point_process.hawkes_paths import Paths, batched
+from tsynth.generators.point_process.windows import Window, check_windows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from tsynth.data.schema import Schema
+    from tsynth.data.sequences import Sequences
+    from tsynth.generators.point_process.excitation.process import (
+        Baseline,
+        Events,
+        Exponentials,
+        Histogram,
+        PowerLaw,
+        Process,
+    )
+
+__all__ = ["Hawkes"]
+
+SHOWN = 100.0
+"""Events that a window of `from_parameters` is long enough for, where nobody says how long it is."""
+
+
+class Hawkes(Generator):
+    """Events that make later events likelier: clusters, aftershocks, bursts of payments; with values beside them.
+
+    Each event raises the intensity of every type of event for a while: intensity of type i is a baseline plus the sum
+    over earlier events of a kernel of their type, age and (on request) size. The type of an event is the column with
+    role "mark", else a few categories together. Sequences have windows: those of the entity table (columns start and
+    end), else from the first event to the end of the data, else to the last event; they may differ in rate by a
+    gamma factor of their own. Values beside events follow `tsynth.generators.values`; statics, first event and rate a
+    Gaussian copula. All numbers of the process are fitted by maximum likelihood, with standard errors.
+
+    Choose `markov_renewal` where order decides (a fee after a payment, a discharge after an admission) or rows are due
+    on days of the month, and `poisson` where events do not touch one another.
+
+    Parameters
+    ----------
+    kernel : {"exponential", "sum", "power_law", "etas", "nonparametric"}
+        How excitation fades: by one exponential, by `components` of them, as ``(1 + t / c)^-p``, so with the event's
+        size as a factor (ETAS), or as steps found by expectation and maximisation.
+    decay : float or array, optional
+        Of the exponentials, per `time_unit` of the schema; fitted where not given.
+    decays : {"shared", "pair"}
+        One decay for all pairs of types or one each.
+    components : int
+        Exponentials of kernel "sum".
+    baseline : {"constant", "hour", "hour_of_week", "weekday", "month", "piecewise"}
+        How the rate of events that nothing excited changes in time.
+    covariates : sequence of str, "auto" or None
+        Static columns that multiply the baseline by ``exp(x @ coefficients)``; "auto" takes all.
+    size : str, optional
+        Numeric column of the events that drives how much they excite, by ``exp(power * size)``.
+    link : {"linear", "softplus", "rectified"}
+        All but "linear" let events inhibit.
+    penalty : {"l1", "group"}, optional
+        On the excitation; by itself "l1" where there are more than 60 types.
+    strength : float, optional
+        Of the penalty; chosen where not given.
+    stable : bool
+        Keep the spectral radius of the branching matrix below 1, so that no sequence explodes.
+    ties : {"auto", "jitter", "keep"}
+        Events at one time are spread within the lattice step of time, or kept as one batch that a chain fills.
+    window : {"auto", "given", "whole", "entry", "own"}
+        From where to where a sequence is observed; see `tsynth.generators.point_process.windows.choose`.
+    frailty : bool
+        Whether sequences may differ in rate.
+
+    Attributes
+    ----------
+    process_, fit_ : dict
+        The process, and its estimates, standard errors, log-likelihood and messages.
+    frailty_ : dict
+        Variance of the gamma factors, and how sequences end.
+    coding_, values_, once_, ties_, covariates_, opening_, sizes_ : dict or list
+        What else was learned, as plain values and arrays.
+
+    References
+    ----------
+    Hawkes (1971), Spectra of some self-exciting and mutually exciting point processes, Biometrika 58(1).
+    Ogata (1988), Statistical models for earthquake occurrences and residual analysis, JASA 83(401).
+
+    Examples
+    --------
+    Payments of which each makes another likelier for about a day; nothing is learned, all is given.
+
+    >>> import tsynth
+    >>> from tsynth import Column, Schema
+    >>> schema = Schema((Column("card", kind="identifier", role="entity", static=True, dtype="int64"),
+    ...                  Column("day", role="time")), time_unit="d")
+    >>> cards = tsynth.Hawkes.from_parameters(schema, baseline=0.1, adjacency=0.6, decay=1.0, window=(0, 365))
+    >>> cards.diagnose()["radius"]
+    0.6
+    >>> made = cards.sample(400, seed=1)
+    >>> bool(80 < made.n_rows / 400 < 102)             # 0.1 / (1 - 0.6) a day: 91
+    True
+    """
+
+    name: ClassVar[str] = "hawkes"
+    takes: ClassVar[str] = "rows"
+    cannot_keep: ClassVar[tuple[str, ...]] = (
+        "the order of types beyond what excitation gives: a row that must follow another may come without it",
+        "rows that are due on a day (rents, interest), and silence after a row, unless a link lets events inhibit",
+        "what rows do to the values of later rows beyond the last few of a type",
+        "how the mix of types differs between entities: only their rate does",
+        "which party goes with which price, place or time",
+    )
+
+    process_: dict[str, Any]
+    fit_: dict[str, Any]
+    frailty_: dict[str, Any]
+    coding_: dict[str, Any]
+    values_: dict[str, Any]
+    once_: dict[str, Any]
+    ties_: dict[str, Any]
+    covariates_: dict[str, Any]
+    opening_: NDArray[np.float64]
+    sizes_: dict[str, Any]
+
+    def __init__(
+        self,
+        kernel: str = "exponential",
+        decay: float | Sequence[float] | None = None,
+        decays: str = "shared",
+        components: int = 3,
+        baseline: str = "constant",
+        covariates: Sequence[str] | str | None = None,
+        size: str | None = None,
+        link: str = "linear",
+        penalty: str | None = None,
+        strength: float | None = None,
+        stable: bool = False,
+        ties: str = "auto",
+        window: str = "auto",
+        frailty: bool = True,
+    ) -> None:
+        self.kernel = kernel
+        self.decay = decay
+        self.decays = decays
+        self.components = components
+        self.baseline = baseline
+        self.covariates = covariates
+        self.size = size
+        self.link = link
+        self.penalty = penalty
+        self.strength = strength
+        self.stable = stable
+        self.ties = ties
+        self.window = window
+        self.frailty = frailty
+
+    # -- learning
+
+    def _asked(self) -> Asked:
+        parameters = self.get_params()
+        return Asked(**{n: parameters[n] for n in Asked.__dataclass_fields__})
+
+    def _check(self, data: Sequences) -> None:
+        self._asked().check(data.schema, data)
+        check_windows(data)
+
+    def _learn(self, view: Rows, streams: Streams) -> dict[str, Any]:
+        coding = Coding.of(view)
+        code = coding.code(view)
+        sums, heads = beside.learn(view, coding, code, self.encoder_, self.constraints_)
+        size = None if self.size is None else self._numbers(view.fields[self.size])
+        return {
+            **onces.learn(view, heads),
+            "time": view.time,
+            "code": code,
+            "size": size,
+            "coding": coding.to_state(),
+            "values": sums,
+        }
+
+    def _numbers(self, field: Field) -> NDArray[np.float64]:
+        encoding: Any = self.encoder_.encodings[field.name]
+        numbers: NDArray[np.float64] = encoding.decode_values(field)
+        return numbers
+
+    def _merge(self, states: list[dict[str, Any]]) -> None:
+        self.coding_ = states[0]["coding"]
+        coding = Coding.from_state(self.coding_)
+        found = onces.gather(states)
+        timing = self.encoder_.timing
+        window = found.window(
+            self.window, timing, windowed=self.encoder_.windowed_, calendar=self._calendar()
+        )
+        time, code = (np.concatenate([s[n] for s in states]) for n in ("time", "code"))
+        size = None if self.size is None else np.concatenate([s["size"] for s in states])
+        learned = learn_process(
+            self._asked(), self.encoder_, coding, found, window, time, code, size,
+            seed=self._seed, calendar=self._calendar(), progress=self._progress,
+        )  # fmt: skip
+        self.process_, self.fit_ = process_to_state(learned.process), learned.fit
+        self.ties_, self.frailty_ = learned.ties, learned.frailty
+        self.covariates_, self.opening_, self.sizes_ = learned.covariates, learned.opening, learned.sizes
+        self.values_ = beside.merge([s["values"] for s in states])
+        once = onces.Once.of(
+            found, window, learned.extras, schema=self.bare_schema_, step=self.encoder_.time_step_
+        )
+        self.once_ = once.to_state()
+
+    # -- from parameters alone
+
+    @classmethod
+    def from_parameters(
+        cls,
+        schema: Schema,
+        *,
+        baseline: ArrayLike | Baseline,
+        adjacency: ArrayLike | None = None,
+        decay: ArrayLike | None = None,
+        kernel: Exponentials | PowerLaw | Histogram | None = None,
+        link: str = "linear",
+        window: tuple[Any, Any] | None = None,
+        size: str | None = None,
+        sizes: ArrayLike | None = None,
+        frailty: float = 0.0,
+    ) -> Self:
+        """A generator of which all is given and nothing learned; `sample`, `simulate` and `forecast` work.
+
+        Parameters
+        ----------
+        schema : Schema
+            A time, an entity and, where there are several types, a column with role "mark" with one level a type.
+        baseline : float, (M,) array or Baseline
+            Events of each type per `time_unit` that nothing excited.
+        adjacency : float, (M, M) or (K, M, M) array, optional
+            Children of type i (row) of one event of type j (column): the integral of the kernel, jump / decay.
+        decay : float, (K,), (M, M) or (K, M, M) array, optional
+            Per `time_unit`.
+        kernel : Exponentials, PowerLaw or Histogram, optional
+            In place of `adjacency` and `decay`; from `tsynth.generators.point_process.excitation.process`.
+        link : {"linear", "softplus", "rectified"}
+        window : (start, end), optional
+            Numbers of time units or dates; where not given, from 0 for as long as gives 100 events on the average.
+        size : str, optional
+            Column that holds what drives excitation, where the kernel has a `power`.
+        sizes : array, optional
+            Sizes that events may have, each equally likely.
+        frailty : float
+            Variance of the gamma factors by which sequences differ in rate; 0: they are alike.
+
+        Raises
+        ------
+        UsageError
+            Parameters, types and columns do not go together, or the window has no end for a process that explodes.
+        """
+        process = process_of(baseline, adjacency, decay, kernel, link)
+        self = cls(size=size, link=link, frailty=frailty > 0)
+        known = without_data.with_levels(schema, process.types, size).replace(constraints=())
+        values = None if sizes is None else without_data.numbers(sizes)
+        if process.kernel.power != 0 and (size is None or values is None):
+            raise UsageError("the kernel has a power, so events need a size", fix="give size and sizes")
+        self.encoder_, coding = without_data.encoder_for(known, process.types, values, size)
+        self.schema_ = self.bare_schema_ = known
+        self.constraints_, self.statics_ = Constraints([]), {}
+        rate = _mean_rate(process)
+        if window is None:
+            if not np.isfinite(rate) or rate <= 0:
+                raise UsageError(
+                    f"the process has no mean rate (spectral radius {process.radius:.4g})",
+                    fix="give window=(start, end)",
+                )
+            window = (0.0, SHOWN / rate)
+        start, end = (without_data.moment(x, known) for x in window)
+        if not start <= end:
+            raise UsageError(f"the window ends ({end:g}) before it starts ({start:g})")
+        self.process_ = process_to_state(process)
+        self.fit_ = {}
+        self.coding_, self.values_ = coding.to_state(), {}
+        self.once_ = {"fixed": [start, end]}
+        self.ties_ = {"ties": jitter.Ties(False, self.encoder_.time_step_, 0.0, 0.0, 0.0).to_state()}
+        self.frailty_ = {
+            "variance": float(frailty),
+            "rule": "given",
+            "opened": False,
+            "most": 0,
+            "rows": np.empty(0),
+        }
+        self.covariates_, self.opening_ = {}, np.ones(process.types)
+        self.sizes_ = (
+            {} if values is None else sizes_of(np.zeros(len(values), np.int64), values, process.types)
+        )
+        self.n_entities_, self.n_rows_ = (
+            1,
+            max(1, int(min(rate, 1e6) * (end - start)) if np.isfinite(rate) else 1),
+        )
+        return self
+
+    # -- making
+
+    def simulate(
+        self,
+        n: int,
+        *,
+        end: float | ArrayLike | None = None,
+        start: float | ArrayLike = 0.0,
+        seed: int = 0,
+        first: int = 0,
+        most: int | None = None,
+        tree: bool = False,
+    ) -> Events:
+        """Bare events as flat arrays, at the speed of the loop: no values, no frame.
+
+        Parameters
+        ----------
+        n : int
+            Sequences.
+        end, start : float or (n,) array, optional
+            Window, in time units; that of `from_parameters` where no end is given.
+        seed, first : int
+            Sequence i depends on the seed and the number ``first + i`` alone.
+        most : int, optional
+            Events at which a sequence stops.
+        tree : bool
+            Keep `parent` (row of the event that excited it, -1 for an immigrant) and `generation`.
+
+        Returns
+        -------
+        Events
+            `offsets`, `times`, `types`, `start`, `end`, and what was asked for.
+        """
+        self._fitted()
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise UsageError(f"n is a count of at least 1, not {n!r}")
+        if end is None:
+            if "fixed" not in self.once_:
+                raise UsageError("simulate needs an end", fix="give end, in time units, or use sample")
+            start, end = self.once_["fixed"]
+        paths = self._paths(Streams(seed, f"simulate:{self.name}", range(first, first + int(n))))
+        return paths.draw(start, end, paths.scale(), most=most, tree=tree)
+
+    def _paths(self, streams: Streams) -> Paths:
+        sizes = Sizes(**self.sizes_) if self.sizes_ else None
+        return Paths(process_from_state(self.process_), streams, self.frailty_, self.opening_, sizes)
+
+    def _sample(self, entities: range, streams: Streams, conditions: dict[str, Field] | None) -> Rows:
+        coding = Coding.from_state(self.coding_)
+        paths = self._paths(streams)
+        if "fixed" in self.once_:
+            start, end = (np.full(len(entities), x) for x in self.once_["fixed"])
+            events = paths.draw(start, end, paths.scale())
+            statics, score = dict(conditions or {}), {}
+        else:
+            once = onces.Once.from_state(self.once_, self.bare_schema_)
+            drawn = once.draw(streams, conditions)
+            statics, score = drawn.statics, drawn.score
+            scale = paths.scale(score.get("rate")) * self._by_covariates(statics, len(entities))
+            events = paths.sequences(drawn, scale, self._ties())
+        return self._rows(events, coding, statics, score, streams)
+
+    def _ties(self) -> jitter.Ties:
+        return jitter.Ties(**self.ties_["ties"])
+
+    def _by_covariates(self, statics: dict[str, Field], entities: int) -> NDArray[np.float64]:
+        """What static columns multiply the baseline with, (N,)."""
+        if not self.covariates_:
+            return np.ones(entities)
+        design = Design.from_state(self.covariates_["design"])
+        return np.asarray(np.exp(design.matrix(statics, entities) @ self.covariates_["coefficients"]))
+
+    def _rows(
+        self,
+        events: Events,
+        coding: Coding,
+        statics: dict[str, Field],
+        score: dict[str, NDArray[np.float64]],
+        streams: Streams,
+        history: History | None = None,
+    ) -> Rows:
+        """Rows of events with values beside them; of a continuation the new ones alone."""
+        offsets, time, code, event = batched(events, self.ties_, streams)
+        start, end = events.start, np.maximum(events.end, events.start)
+        fixed = {}
+        if events.size is not None and self.size is not None:
+            encoding: Any = self.encoder_.encodings[self.size]
+            fixed[self.size] = encoding.encode_values(events.size[event])
+        if not self.values_:
+            fields = coding.fields(code) | fixed
+            fields |= {
+                c.name: _nothing(c.name, len(code)) for c in self.bare_schema_.dynamic if c.name not in fields
+            }
+            statics = statics | {
+                c.name: _nothing(c.name, len(start))
+                for c in self.bare_schema_.statics
+                if c.name not in statics
+            }
+        elif history is None:
+            fields = beside.draw(
+                self.values_, self.encoder_, coding, offsets, time, code, statics, score,
+                streams.purpose("values"), fixed=fixed,
+            )  # fmt: skip
+        else:
+            fields = history.beside(
+                self.values_, self.encoder_, coding, (offsets, time, code), statics, fixed
+            )
+        return beside.rows_of(
+            self.encoder_, self.bare_schema_, coding, offsets, time, start, end, fields, statics
+        )
+
+    # -- going on
+
+    def _forecast(self, view: Rows, horizon: float, paths: int, streams: Streams) -> Rows:
+        """New rows after each entity's window: to the end of the history where entities share a clock, else to their
+        last row. Where sequences end after a number of rows, they are taken to go on.
+        """
+        coding = Coding.from_state(self.coding_)
+        if isinstance(horizon, int):
+            horizon = horizon * self.encoder_.timing.typical_
+        size = None if self.size is None else self._numbers(view.fields[self.size])
+        history = History.of(view, coding, self._ties(), self.frailty_, size, streams)
+        process = process_from_state(self.process_)
+        by = self._by_covariates(view.statics, view.n_entities)
+        scale = history.factors(process, by, float(self.frailty_["variance"]), paths)
+        many = history.times(paths)
+        drawn = self._paths(many.streams)
+        begin = many.events.end
+        made = drawn.draw(
+            begin, begin + horizon, scale, most=int(self.frailty_["most"]) or None, history=many.events
+        )
+        statics = {n: _picked(f, many.whose) for n, f in view.statics.items()}
+        return self._rows(made, coding, statics, {}, many.streams, many)
+
+    # -- telling
+
+    def diagnose(self, holdout: Sequences | None = None) -> dict[str, Any]:
+        """What was learned, and how well it describes a holdout.
+
+        Parameters
+        ----------
+        holdout : Sequences, optional
+            Sequences that were not learned from.
+
+        Returns
+        -------
+        dict
+            `parameters`: estimate and standard error by name. `radius`, `stable`, `sentences`. `iterations`,
+            `converged`, `log_likelihood`, `window`, `ties`, `frailty`. With a holdout `time_rescaling`, `residuals`,
+            `branching`, `dispersion` and `next_event` too; see `tsynth.generators.point_process.excitation.diagnosis`.
+        """
+        found = super().diagnose(holdout)
+        process = process_from_state(self.process_)
+        found |= told(process, self.fit_, self.frailty_)
+        if holdout is not None:
+            seen = self._judged(holdout, process)
+            found |= {**seen, "sentences": [*found["sentences"], *seen["sentences"]]}
+        return found
+
+    def _judged(self, holdout: Sequences, process: Process) -> dict[str, Any]:
+        bare = self.constraints_.remove(holdout)
+        check_windows(bare)
+        view = self._view(bare)
+        streams = Streams(0, f"diagnose:{self.name}", range(view.n_entities))
+        size = None if self.size is None else self._numbers(view.fields[self.size])
+        span = (float(view.time.min(initial=0.0)), float(view.time.max(initial=0.0)))
+        window = Window("given", opened=False, closed=False, span=span, shared=False, why="")
+        if "fixed" not in self.once_:
+            window = replace(Window.from_state(self.once_["window"]), span=span)
+        return judged(
+            process, view, Coding.from_state(self.coding_), self._ties(), window, float(self.frailty_["variance"]),
+            self.fit_, self._by_covariates(view.statics, view.n_entities), size, Sizes(**self.sizes_) if self.sizes_ else None,
+            streams,
+        )  # fmt: skip
+
+    def _calendar(self) -> bool:
+        time = self.bare_schema_.time
+        return time is not None and self.bare_schema_[time].kind == "datetime"
+
+
+def _nothing(name: str, size: int) -> Field:
+    """A column of nulls."""
+    return Field(name, np.zeros(size, np.int32), None, 1)
+
+
+def _picked(field: Field, at: NDArray[np.int64]) -> Field:
+    return replace(field, choice=field.choice[at], value=None if field.value is None else field.value[at])
+
+
+def _mean_rate(process: Process) -> float:
+    """Events of all types per unit of time in the long run; infinite where the process explodes."""
+    base = process.baseline
+    width = np.diff(base.edges)
+    level = base.level * (width @ base.factors) / width.sum()
+    if process.link != "linear":
+        return float(level.sum())
+    if not process.radius < 1:
+        return float("inf")
+    return float(np.linalg.solve(np.eye(base.types) - process.kernel.branching, level).sum())
