@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tsynth.generators.point_process.excitation.asked import Asked, Fit
 from tsynth.generators.point_process.excitation.likelihood import checked
-from tsynth.generators.point_process.excitation.search import Asked, Fit, Search, chosen
+from tsynth.generators.point_process.excitation.search import Search
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,5 +136,7 @@ def fit(
 
         return sparse.fit(events, asked)
     if strength == "auto":
-        return chosen(events, asked)
+        from tsynth.generators.point_process.excitation import left_out
+
+        return left_out.chosen(events, asked)
     return Search(events, asked).fit()

@@ -34,7 +34,8 @@ class Penalty:
     strength: NDArray[np.float64] | None = None
 
     def _lengths(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
-        assert self.group is not None and self.strength is not None
+        assert self.group is not None
+        assert self.strength is not None
         inside = self.group >= 0
         squares = np.bincount(self.group[inside], theta[inside] ** 2, minlength=len(self.strength))
         lengths: NDArray[np.float64] = np.sqrt(squares)

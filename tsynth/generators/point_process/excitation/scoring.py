@@ -137,7 +137,7 @@ def maximise(
     most: int = 200,
     progress: Callable[[int, float], Any] | None = None,
 ) -> Found:
-    """Climb from (theta, eta) until the gain of log-likelihood, promised once or come true thrice, is below `tolerance`.
+    """Climb from (theta, eta) until the gain of log-likelihood, promised once or made thrice, is below `tolerance`.
 
     A step that lowers the (penalised) log-likelihood is halved, first for the targets that lost by it.
     """
@@ -204,7 +204,7 @@ def standard_errors(found: Found, box: Box) -> tuple[NDArray[np.float64], NDArra
     free = (found.theta > box.low) & (found.theta < box.high) & (diagonal > 1e-300)
     loose = (found.eta > box.outer_low) & (found.eta < box.outer_high) & (np.diag(terms.outer_info) > 1e-300)
     own, common = np.full(found.theta.shape, np.nan), np.full(len(found.eta), np.nan)
-    m, p = found.theta.shape
+    p = found.theta.shape[1]
     eye = np.where(free[:, :, None], np.eye(p)[None], 0.0)
     inverse = _solved(terms.info, free, eye)
     variance = np.einsum("mpp->mp", inverse).copy()

@@ -1,227 +1,32 @@
-"""The search for the most likely Hawkes process: what is asked, where to start, bounds, and what was found."""
+"""The search for the most likely Hawkes process: its bounds, its start, and what was found."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsynth.errors import DataError, UsageError
+from tsynth.generators.point_process.excitation.asked import Fit
 from tsynth.generators.point_process.excitation.intensity import PairDecays, SharedDecays, SharedFactors
-from tsynth.generators.point_process.excitation.likelihood import exposure, log_likelihood
+from tsynth.generators.point_process.excitation.likelihood import exposure
 from tsynth.generators.point_process.excitation.penalties import Penalty, groups_of
-from tsynth.generators.point_process.excitation.process import Baseline, Events, Exponentials, Process
+from tsynth.generators.point_process.excitation.process import Baseline, Exponentials, Process
 from tsynth.generators.point_process.excitation.scoring import Box, Found, Terms, maximise, standard_errors
+from tsynth.generators.point_process.excitation.starts import PART, head, pooled, reach_of_decay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-__all__ = ["BOUND", "Asked", "Fit", "Search", "chosen", "pooled"]
+    from tsynth.generators.point_process.excitation.asked import Asked
+    from tsynth.generators.point_process.excitation.process import Events
 
-PART = 20_000
-"""Events that the first, rough search looks at."""
+__all__ = ["BOUND", "Search"]
+
 BOUND = 0.99
 """Spectral radius that ``stable=True`` allows."""
-KERNELS = ("exponential", "sum", "power_law", "etas", "nonparametric")
-LINKS = ("linear", "softplus", "rectified")
-
-
-@dataclass
-class Fit:
-    """A fitted process and how sure it is.
-
-    Parameters
-    ----------
-    process : Process
-    log_likelihood : float
-        Without penalties.
-    names : list of str
-        Of the parameters: ``level[i]`` (``rate[b,i]`` where there are cells), ``adjacency[k,i,j]`` of target i and
-        parent j, ``decay[k]`` (``decay[i,j]``), ``power``, ``coefficient[p]``, ``factor[b]``.
-    estimates, errors : float64 array
-        One a name; a standard error is NaN where the parameter lies at a bound, was given, or the events say
-        nothing of it.
-    coefficients : float64 array, (P,)
-        Of the covariates.
-    iterations : int
-    converged : bool
-    radius : float
-        Spectral radius of the branching matrix.
-    messages : list of str
-    """
-
-    process: Process
-    log_likelihood: float
-    names: list[str]
-    estimates: NDArray[np.float64]
-    errors: NDArray[np.float64]
-    coefficients: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    iterations: int = 0
-    converged: bool = True
-    radius: float = 0.0
-    messages: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Asked:
-    """The arguments of `tsynth.generators.point_process.excitation.fitting.fit`."""
-
-    types: int
-    kernel: str = "exponential"
-    decay: float | NDArray[np.float64] | None = None
-    decays: str = "shared"
-    components: int = 1
-    baseline: Baseline | None = None
-    covariates: NDArray[np.float64] | None = None
-    penalty: str | None = None
-    strength: float | str = 0.0
-    groups: NDArray[np.int64] | None = None
-    link: str = "linear"
-    stable: bool = False
-    power: float | None = 0.0
-    reference: float = 0.0
-    progress: Callable[[int, float], Any] | None = None
-    scale: NDArray[np.float64] | None = None
-
-    def checked(self, events: Events) -> Asked:
-        """The same with arrays in place, or an error that says which argument is wrong."""
-        _one_of("kernel", self.kernel, KERNELS)
-        _one_of("link", self.link, LINKS)
-        _one_of("decays", self.decays, ("shared", "pair"))
-        _one_of("penalty", self.penalty, (None, "l1", "group"))
-        if self.types < 1:
-            raise UsageError(f"types must be 1 or more, not {self.types}")
-        if events.n_events == 0:
-            raise DataError("there is no event at all, so no rate can be learned", fix="give events")
-        if not np.any(events.end > events.start):
-            raise DataError("every window has length 0", fix="give each sequence the time that was observed")
-        if isinstance(self.strength, str) and self.strength != "auto":
-            raise UsageError(f'strength must be a number or "auto", not {self.strength!r}')
-        if not isinstance(self.strength, str) and not self.strength >= 0:
-            raise UsageError(f"strength must not be negative, not {self.strength!r}")
-        if self.strength == "auto" and self.penalty is None:
-            raise UsageError('strength="auto" needs a penalty', fix='use penalty="l1" or "group"')
-        if self.decays == "pair" and (self.kernel == "sum" or self.penalty == "group" or self.power is None):
-            raise UsageError(
-                'decays="pair" goes with one component, a given power and the penalty "l1"',
-                fix='use decays="shared"',
-            )
-        if (self.power is None or self.power != 0.0) and events.size is None:
-            raise UsageError("power needs the events' size", fix="give events a size, or power=0")
-        baseline = Baseline(np.ones(self.types)) if self.baseline is None else self.baseline
-        edges, factors = np.asarray(baseline.edges, np.float64), np.asarray(baseline.factors)
-        if (
-            len(edges) != len(factors) + 1
-            or factors.shape[1] not in (1, self.types)
-            or np.any(np.diff(edges) <= 0)
-        ):
-            raise UsageError(
-                f"a baseline with {len(edges)} edges and factors of shape {factors.shape} does not go with "
-                f"{self.types} types",
-                fix="rising edges (B + 1,) and factors (B, types) or (B, 1)",
-            )
-        covariates = self.covariates
-        if covariates is not None:
-            covariates = np.ascontiguousarray(covariates, np.float64).reshape(events.n_sequences, -1)
-            _check_covariates(covariates)
-        return replace(self, baseline=baseline, covariates=covariates, decay=self._decay())
-
-    def _decay(self) -> NDArray[np.float64] | None:
-        if self.decay is None:
-            if self.kernel == "sum" and self.components < 2:
-                raise UsageError("a sum of fitted decays needs components=2 or more")
-            return None
-        decay = np.asarray(self.decay, np.float64)
-        shape = (self.types, self.types) if self.decays == "pair" else (decay.size,)
-        if not (np.all(np.isfinite(decay)) and np.all(decay > 0)) or (self.kernel == "exponential" and
-                self.decays == "shared" and decay.size != 1):  # fmt: skip
-            raise UsageError(f"decay must be positive, of one number or (K,) for a sum, not {self.decay!r}")
-        out: NDArray[np.float64] = np.broadcast_to(
-            decay.reshape(-1) if self.decays == "shared" else decay, shape
-        )
-        return np.ascontiguousarray(out)
-
-
-def _one_of(name: str, value: Any, known: tuple[Any, ...]) -> None:
-    if value not in known:
-        raise UsageError(f"{name} must be one of {', '.join(map(repr, known))}, not {value!r}")
-
-
-def _check_covariates(x: NDArray[np.float64]) -> None:
-    for p in range(x.shape[1]):
-        if not np.all(np.isfinite(x[:, p])):
-            raise DataError(f"covariate {p} is missing or not finite in sequence "
-                            f"{int(np.argmin(np.isfinite(x[:, p])))}", fix="fill it")  # fmt: skip
-        before = np.column_stack([np.ones(len(x)), x[:, : p + 1]])
-        scale = np.maximum(np.abs(before).max(axis=0), 1e-300)
-        if np.linalg.matrix_rank(before / scale) <= p + 1:
-            raise UsageError(
-                f"covariate {p} is constant or a sum of those before it, so its coefficient is not determined",
-                fix="leave it out",
-            )
-
-
-def _head(events: Events, most: int) -> Events:
-    """The first sequences with about so many events, the last of them cut there."""
-    last = int(np.searchsorted(events.offsets, most))
-    n = min(max(last, 1), events.n_sequences)
-    rows = min(most, int(events.offsets[n]))
-    offsets, end = np.minimum(events.offsets[: n + 1], rows), events.end[:n].copy()
-    if rows < events.offsets[n]:
-        end[-1] = events.times[rows - 1]
-    size = None if events.size is None else events.size[:rows]
-    given = None if events.given is None else np.minimum(events.given[:n], np.diff(offsets))
-    return Events(offsets, events.times[:rows], events.types[:rows], events.start[:n], end, size, given=given)
-
-
-def _gaps(events: Events) -> NDArray[np.float64]:
-    """Positive gaps inside sequences."""
-    gaps = np.diff(events.times)
-    inside = np.ones(len(gaps), bool)
-    inside[
-        events.offsets[1:-1][(events.offsets[1:-1] > 0) & (events.offsets[1:-1] < len(events.times))] - 1
-    ] = False
-    out: NDArray[np.float64] = gaps[inside & (gaps > 0)]
-    return out
-
-
-def reach_of_decay(events: Events) -> tuple[float, float]:
-    """Logs of the least and the greatest decay that these events can tell from none and from infinity."""
-    longest = float((events.end - events.start).max())
-    gaps = _gaps(events)
-    shortest = float(gaps.min()) if len(gaps) else longest / 100
-    return -float(np.log(longest)), float(np.log(10 / min(shortest, longest)))
-
-
-def pooled(events: Events, decay: float | None) -> tuple[float, float]:
-    """Branching ratio and decay of the first events, types taken together: the best of some starts."""
-    part = _head(events, PART)
-    zeros = np.zeros(len(part.times), np.int64)
-    one = Events(part.offsets, part.times, zeros, part.start, part.end, given=part.given)
-    low, high = reach_of_decay(one)
-    gaps = _gaps(one)
-    if not len(gaps):
-        return 0.0, decay or float(np.exp(low)) * 100
-    rate = len(one.times) / max(float((one.end - one.start).sum()), 1e-300)
-    starts = [decay] if decay else list(1.0 / np.quantile(gaps, [0.1, 0.5, 0.9])) + [rate]
-    given = decay is not None
-    ones = np.ones((1, 1))
-    likelihood = SharedDecays(one, 1, Baseline(np.ones(1)), ones, np.zeros(1))
-    best, out = -np.inf, (0.0, float(starts[0]))
-    for first in starts:
-        at = float(np.clip(np.log(first), low, high)) if not given else float(np.log(first))
-        bounds = (at, at) if given else (low, high)
-        far = np.full(2, np.inf)
-        box = Box(np.zeros(2), far, np.array([bounds[0], 0.0]), np.array([bounds[1], 0.0]), far, np.ones(2))
-        found = maximise(
-            likelihood, np.array([[0.5 * rate, 0.5]]), np.array([at, 0.0]), box, tolerance=1e-3, most=40
-        )
-        if found.terms.value > best:
-            best, out = found.terms.value, (float(found.theta[0, 1]), float(np.exp(found.eta[0])))
-    return out
 
 
 class Search:
@@ -327,7 +132,7 @@ class Search:
         for k in range(self.k):
             theta[np.arange(m), self.b + k * m + np.arange(m)] += 0.5 * branching / self.k
         theta[count == 0, self.b :] = 0.0
-        theta[:, : self.b] = self._rates() * (1 - branching)
+        theta[:, : self.b] = self.rates() * (1 - branching)
         eta = np.zeros(len(self.box.outer_low))
         if self.pair:
             theta[:, self.b + m :] = np.log(decay if given is None else given)
@@ -341,7 +146,7 @@ class Search:
         eta = np.clip(eta, self.box.outer_low, self.box.outer_high)
         return np.clip(theta, self.box.low, self.box.high), eta
 
-    def _rates(self) -> NDArray[np.float64]:
+    def rates(self) -> NDArray[np.float64]:
         """Events per unit of time by type and cell, a little drawn to the type's mean; (M, B)."""
         m, spent = self.m, self.inner.spent
         cell = np.zeros(len(self.events.times), np.int64) if self.b == 1 else self.inner.cell.astype(np.int64)
@@ -399,7 +204,7 @@ class Search:
     def _first(self, penalty: Penalty | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if self.events.n_events < 5 * PART or penalty is not None:
             return self.start()
-        n = len(_head(self.events, PART).offsets) - 1
+        n = len(head(self.events, PART).offsets) - 1
         asked = self.asked
         few = replace(
             asked,
@@ -408,14 +213,14 @@ class Search:
             scale=None if asked.scale is None else asked.scale[:n],
         )
         try:
-            part = Search(_head(self.events, PART), few, self.places)
+            part = Search(head(self.events, PART), few, self.places)
             theta, eta = part.start()
             found = maximise(part.likelihood, theta, eta, part.box, tolerance=1e-2, most=30)
         except np.linalg.LinAlgError:
             return self.start()
         theta = found.theta.copy()
         self.inner._scaled(np.zeros(self.c))
-        theta[:, : self.b] = np.maximum(theta[:, : self.b], 0.05 * self._rates())
+        theta[:, : self.b] = np.maximum(theta[:, : self.b], 0.05 * self.rates())
         eta = np.clip(found.eta, self.box.outer_low, self.box.outer_high)
         return np.clip(theta, self.box.low, self.box.high), eta
 
@@ -599,7 +404,3 @@ def _perron(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     values, vectors = np.linalg.eig(matrix)
     out: NDArray[np.float64] = np.abs(np.real(vectors[:, np.argmax(np.real(values))]))
     return out
-
-
-def chosen(events: Events, asked: Asked) -> Fit:
-    raise NotImplementedError
