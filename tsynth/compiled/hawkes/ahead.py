@@ -184,7 +184,7 @@ def next_steps(
     offsets, times, types, weight, scale, chosen, horizon, level, edges, factors, period, phase,
     bounds, height, link, median, mean, likely,
 ):  # fmt: skip
-    """As `next_exponential` under a kernel of steps: the intensity is constant between changes, so the walk is exact."""
+    """As `next_exponential` under a kernel of steps: the walk goes from change to change, so it is exact."""
     bins, _, targets = height.shape
     rate, state = np.empty((2, targets)), np.empty(4)
     columns = factors.shape[1]

@@ -254,7 +254,7 @@ def next_edge(t, edges, period, phase):
     """First edge of the baseline after time t; infinite where there is none."""
     if len(edges) <= 2:
         return math.inf
-    cell, whole, inside = cell_of(t, edges, period, phase)
+    cell, whole, _ = cell_of(t, edges, period, phase)
     if period <= 0.0:
         if t < edges[1]:
             return edges[1]

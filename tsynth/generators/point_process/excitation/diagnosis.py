@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,13 +10,14 @@ from scipy.special import kolmogi, kolmogorov, ndtri
 from scipy.stats import kstwo
 
 from tsynth.generators.point_process.excitation import foresight
+from tsynth.generators.point_process.excitation.process import Events
 from tsynth.generators.point_process.excitation.residuals import measure
 from tsynth.generators.point_process.excitation.simulation import Sizes, simulate
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from tsynth.generators.point_process.excitation.process import Events, Process
+    from tsynth.generators.point_process.excitation.process import Process
     from tsynth.generators.point_process.excitation.residuals import Measured
 
 __all__ = [
@@ -44,7 +46,7 @@ SPENT = 5_000_000
 
 
 def unit_gaps(measured: Measured, events: Events) -> NDArray[np.float64]:
-    """Residuals of all types together, (R,): independent unit exponentials under the true process.
+    """Residuals of all types together, one an event that counts: independent unit exponentials under the true process.
 
     The integral of the intensity between an event and the one before. A window ends in a piece that no event closes.
     It is neither left out, which would keep too many short pieces, nor counted as if it were closed: it goes on in
@@ -52,12 +54,8 @@ def unit_gaps(measured: Measured, events: Events) -> NDArray[np.float64]:
     process of rate 1 (Daley and Vere-Jones 2003, theorem 7.4.I), and these are its gaps. Only the piece behind the
     last event of all is left out.
     """
-    lengths = np.diff(events.offsets)
-    who = np.repeat(np.arange(events.n_sequences), lengths)
-    sums = np.bincount(who, measured.together, minlength=events.n_sequences)
-    tails = np.maximum(measured.integral.sum(axis=1) - sums, 0.0)
-    carried = np.concatenate([[0.0], np.cumsum(tails)])[who]
-    return np.asarray(measured.together + np.diff(carried, prepend=0.0))
+    rows = np.arange(events.n_events)
+    return _end_to_end(measured.together, measured.integral.sum(axis=1), rows, events)
 
 
 def time_rescaling(gaps: NDArray[np.float64], level: float = LEVEL) -> dict[str, Any]:
@@ -75,8 +73,9 @@ def time_rescaling(gaps: NDArray[np.float64], level: float = LEVEL) -> dict[str,
     -------
     dict
         ``statistic``: largest distance between the distribution of ``1 - exp(-gap)`` and the uniform one; ``band``:
-        what it exceeds with chance `level` (exact below 20 gaps, from there Stephens' form, some 1e-3 off); ``p_value``; ``alarm``; ``count``; ``serial``:
-        correlation of neighbouring gaps as normal scores, and ``serial_band``, 0 lying within it as often.
+        what it exceeds with chance `level` (exact below 20 gaps, from there Stephens' form, some 1e-3 off);
+        ``p_value``; ``alarm``; ``count``; ``serial``: correlation of neighbouring gaps as normal scores, and
+        ``serial_band``, which it exceeds as often.
 
     References
     ----------
@@ -117,22 +116,18 @@ def by_type(measured: Measured, events: Events, level: float = LEVEL) -> list[di
     at most; the `SHOWN` most frequent types are tested. Sequences are laid end to end as in `unit_gaps`, type by type.
     """
     types = measured.integral.shape[1]
-    seen = np.bincount(events.types, minlength=types)
+    seen = np.bincount(events.types[measured.counted], minlength=types)
     expected = measured.integral.sum(axis=0)
     tested = np.argsort(-seen, kind="stable")[:SHOWN]
     tested = tested[seen[tested] >= FEW]
-    who = np.repeat(np.arange(events.n_sequences), np.diff(events.offsets))
     order = np.argsort(events.types, kind="stable")
-    begin = np.concatenate([[0], np.cumsum(seen)])
-    found = [
+    begin = np.concatenate([[0], np.cumsum(np.bincount(events.types, minlength=types))])
+    found: list[dict[str, Any]] = [
         {"type": m, "seen": int(seen[m]), "expected": float(expected[m]), "test": None} for m in range(types)
     ]
     for m in map(int, tested):
         rows = order[begin[m] : begin[m + 1]]
-        own = np.bincount(who[rows], measured.increments[rows], minlength=events.n_sequences)
-        tails = np.maximum(measured.integral[:, m] - own, 0.0)
-        carried = np.concatenate([[0.0], np.cumsum(tails)])[who[rows]]
-        gaps = measured.increments[rows] + np.diff(carried, prepend=0.0)
+        gaps = _end_to_end(measured.increments, measured.integral[:, m], rows, events)
         found[m]["test"] = time_rescaling(gaps, level / len(tested))
     return found
 
@@ -214,9 +209,9 @@ def dispersion(
 ) -> dict[str, Any]:
     """Index of dispersion of counts, seen against drawn from the process in the same windows.
 
-    Counts are those of whole sequences, or, where there are fewer than 50, of equal parts of their windows, 50 or
-    more in all. The index is the mean of ``(count - expected)^2 / expected``, expected at one rate for all, times
-    `scale`: 1 for Poisson counts.
+    Given events are the history of the draws. Counts are those of whole sequences, or, where there are fewer than 50,
+    of equal parts of their windows, 50 or more in all. The index is the mean of ``(count - expected)^2 / expected``,
+    expected at one rate for all, times `scale`: 1 for Poisson counts.
 
     Returns
     -------
@@ -227,7 +222,9 @@ def dispersion(
     n = events.n_sequences
     factor = np.ones(n) if scale is None else np.asarray(scale, np.float64)
     parts = max(1, int(np.ceil(50 / max(n, 1))))
-    seen = _index(events, factor, parts)
+    counted = events.counted
+    seen = _index(events, factor, parts, counted)
+    history = None if counted.all() else _rows_of(events, ~counted)
     if process.kernel.power != 0 and sizes is None:
         sizes = sizes_of(events, process.types)
     times = int(np.clip(SPENT / max(events.n_events, 1), 39, max(draws, 39))) // 40 * 40 + 39
@@ -237,10 +234,11 @@ def dispersion(
     for b in range(times):
         numbers = np.arange(b * n, (b + 1) * n, dtype=np.int64)
         made = simulate(
-            process, events.start, events.end, key=key, entities=numbers, scale=factor, sizes=sizes, most=most
-        )
-        made = type(made)(made.offsets, made.times, made.types, events.start, events.end)
-        values[b] = _index(made, factor, parts)
+            process, events.start, events.end, key=key, entities=numbers, scale=factor, sizes=sizes, most=most,
+            history=history,
+        )  # fmt: skip
+        made = replace(made, start=events.start, end=events.end)  # `most` ends a window early
+        values[b] = _index(made, factor, parts, made.counted)
     k = (times + 1) // 40  # between order statistics: outside with chance 2 k / (draws + 1)
     low, high = np.sort(values)[[k - 1, times - k]]
     return {
@@ -308,13 +306,36 @@ def diagnose(
     return found
 
 
+def _end_to_end(
+    increments: NDArray[np.float64], integral: NDArray[np.float64], rows: NDArray[np.int64], events: Events
+) -> NDArray[np.float64]:
+    """Gaps of these rows' sequences laid end to end: what no event closed goes on to the next row that counts."""
+    n = events.n_sequences
+    who = np.repeat(np.arange(n), np.diff(events.offsets))[rows]
+    tails = np.maximum(integral - np.bincount(who, increments[rows], minlength=n), 0.0)
+    carried = np.concatenate([[0.0], np.cumsum(tails)])[who]
+    passed = increments[rows] + np.diff(carried, prepend=0.0)
+    counted = events.counted[rows]
+    closed: NDArray[np.int64] = np.cumsum(counted) - counted  # rows that count before this one
+    total = int(counted.sum())
+    return np.asarray(np.bincount(closed, passed, minlength=total + 1)[:total])
+
+
 def _leading(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Right eigenvector of the eigenvalue of largest size."""
     values, vectors = np.linalg.eig(matrix)
     return np.asarray(np.abs(vectors[:, np.argmax(np.abs(values))]))
 
 
-def _index(events: Events, scale: NDArray[np.float64], parts: int) -> float:
+def _rows_of(events: Events, rows: NDArray[np.bool_]) -> Events:
+    """Some of the events, in the same windows."""
+    who = np.repeat(np.arange(events.n_sequences), np.diff(events.offsets))
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(who[rows], minlength=events.n_sequences))])
+    size = None if events.size is None else events.size[rows]
+    return Events(offsets, events.times[rows], events.types[rows], events.start, events.end, size)
+
+
+def _index(events: Events, scale: NDArray[np.float64], parts: int, counted: NDArray[np.bool_]) -> float:
     """Index of dispersion of the counts in equal parts of each window."""
     n = events.n_sequences
     who = np.repeat(np.arange(n), np.diff(events.offsets))
@@ -322,12 +343,12 @@ def _index(events: Events, scale: NDArray[np.float64], parts: int) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         share = (events.times - events.start[who]) / length[who]
     part = np.clip(np.nan_to_num(share * parts), 0, parts - 1).astype(np.int64)
-    count = np.bincount(who * parts + part, minlength=n * parts)
+    count = np.bincount((who * parts + part)[counted], minlength=n * parts)
     exposed = np.repeat(length * scale / parts, parts)
     open_ = exposed > 0
     if not open_.any() or count.sum() == 0:
         return 0.0
-    expected = exposed[open_] * count[open_].sum() / exposed.sum()
+    expected = exposed[open_] * (count[open_].sum() / exposed.sum())
     return float(np.mean((count[open_] - expected) ** 2 / expected))
 
 
@@ -348,7 +369,7 @@ def _sentences(found: dict[str, Any], events: Events) -> list[str]:
     bad = [str(row["type"]) for row in found["types"] if row["test"] is not None and row["test"]["alarm"]]
     if bad:
         said.append(f"the residuals of types {', '.join(bad[:10])} alone raise an alarm.")
-    ties = int(np.sum((np.diff(events.times) == 0) & _same(events)))
+    ties = int(np.sum((np.diff(events.times) == 0) & _same(events) & events.counted[1:]))
     if ties:
         said.append(
             f"{ties} of {events.n_events} events share their time with the one before; a process in continuous time "

@@ -104,17 +104,17 @@ def next_event(
         nothing to predict. ``predicted`` is the number of waits, an even selection of at most 20,000.
     """
     past = events if train is None else train
-    n = max(events.n_events, 1)
     found = residuals.measure(process, events, scale) if measured is None else measured
-    rates = np.bincount(past.types, minlength=process.types) / max(
-        float(np.sum(past.end - past.start)), 1e-300
-    )
+    n = max(int(found.counted.sum()), 1)
+    often = np.bincount(past.types[past.counted], minlength=process.types)
+    rates = often / max(float(np.sum(past.end - past.start)), 1e-300)
     with np.errstate(divide="ignore"):
-        flat = float(np.log(rates[events.types]).sum() - rates.sum() * np.sum(events.end - events.start))
+        flat = float(np.log(rates[events.types[found.counted]]).sum())
+    flat -= float(rates.sum() * np.sum(events.end - events.start))
     scores: dict[str, Any] = {"log_likelihood": {"process": found.log_likelihood / n, "trivial": flat / n}}
     rows = _predicted(process, events)
     scores["predicted"] = len(rows)
-    gaps = np.diff(past.times)[_inside(past)]
+    gaps = np.diff(past.times)[_followed(past)]
     if not len(rows) or not len(gaps):
         scores |= dict.fromkeys(("accuracy", "accuracy_at", "absolute_error", "root_squared_error"))
         return scores | {"sentences": _sentences(scores)}
@@ -123,7 +123,7 @@ def next_event(
     who = np.searchsorted(events.offsets, rows, side="right") - 1
     places = np.searchsorted(who, np.arange(events.n_sequences + 1))
     at = residuals.intensities(process, events, (places, events.times[rows + 1]), scale).argmax(axis=1)
-    kind, popular = events.types[rows + 1], int(np.bincount(past.types).argmax())
+    kind, popular = events.types[rows + 1], int(often.argmax())
     trivial = float(np.mean(kind == popular))
     usual = float(gaps.mean())
     scores["accuracy"] = {"process": float(np.mean(likely == kind)), "trivial": trivial}
@@ -139,15 +139,15 @@ def next_event(
     return scores | {"sentences": _sentences(scores)}
 
 
-def _inside(events: Events) -> NDArray[np.bool_]:
-    """Whether a row and the next are of one sequence, (R - 1,)."""
+def _followed(events: Events) -> NDArray[np.bool_]:
+    """Whether the next row is an event of the same sequence that the process drew, (R - 1,)."""
     who = np.repeat(np.arange(events.n_sequences), np.diff(events.offsets))
-    return np.asarray(who[1:] == who[:-1])
+    return np.asarray((who[1:] == who[:-1]) & events.counted[1:])
 
 
 def _predicted(process: Process, events: Events) -> NDArray[np.int64]:
     """Rows after which the next event is predicted: evenly spread over those that have one in their sequence."""
-    rows = np.flatnonzero(_inside(events))
+    rows = np.flatnonzero(_followed(events))
     kernel = process.kernel
     parts = 20 if not isinstance(kernel, Exponentials | Histogram) else 1
     if isinstance(kernel, Exponentials):

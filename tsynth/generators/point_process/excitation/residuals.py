@@ -46,6 +46,8 @@ NEAR = 1e-9
 class Measured:
     """What a process gives to each event and each window.
 
+    Rows of events that are given (`Events.counted` is False) hold what passed until them; they are no residuals.
+
     Parameters
     ----------
     increments : float64 array, (R,)
@@ -56,18 +58,21 @@ class Measured:
         Intensity of the own type just before the event.
     integral : float64 array, (N, M)
         Integral over the window, by sequence and type.
+    counted : bool array, (R,)
+        Whether the process drew the event.
     """
 
     increments: NDArray[np.float64]
     together: NDArray[np.float64]
     rate: NDArray[np.float64]
     integral: NDArray[np.float64]
+    counted: NDArray[np.bool_]
 
     @property
     def log_likelihood(self) -> float:
         """Of the events: sum of the logs of `rate` less the sum of `integral` (Daley, Vere-Jones 2003, 7.2.III)."""
         with np.errstate(divide="ignore"):
-            return float(np.log(self.rate).sum() - self.integral.sum())
+            return float(np.log(self.rate[self.counted]).sum() - self.integral.sum())
 
 
 def measure(process: Process, events: Events, scale: ArrayLike | None = None) -> Measured:
@@ -106,22 +111,22 @@ def measure(process: Process, events: Events, scale: ArrayLike | None = None) ->
             *head, *tail, *cells(base)[:3], *turn(base), kernel.edges, turned(kernel.height), link,
             increments, together, rate, integral,
         )  # fmt: skip
-        return Measured(increments, together, rate, integral)
+        return Measured(increments, together, rate, integral, events.counted)
     if link:
         assert isinstance(kernel, Exponentials)
         loops.linked(
             *head, *tail, *cells(base)[:3], *turn(base), turned(kernel.adjacency), _decays(kernel),
             kernel.shared, link, increments, together, rate, integral,
         )  # fmt: skip
-        return Measured(increments, together, rate, integral)
+        return Measured(increments, together, rate, integral, events.counted)
     loop, own, summed = _loops(kernel)
     loop(*head, events.types, *tail, *cells(base), *turn(base), *own, increments, rate, integral)
     if process.types == 1:
-        return Measured(increments, increments, rate, integral)
+        return Measured(increments, increments, rate, integral, events.counted)
     one = np.zeros(events.n_events, np.int64)
     spare = np.empty((events.n_sequences, 1))
     loop(*head, one, *tail, *cells(base, whole=True), *turn(base), *summed, together, rate.copy(), spare)
-    return Measured(increments, together, rate, integral)
+    return Measured(increments, together, rate, integral, events.counted)
 
 
 def compensators(
@@ -130,7 +135,8 @@ def compensators(
     """Integrals of the intensity: since the own type's event before (R,), and over the window by type (N, M).
 
     Under the true process each type's increments are unit exponentials (time rescaling), but for the last piece of
-    each window, which no event ends: it is `integral` less the type's increments. See `measure`.
+    each window, which no event ends: it is `integral` less the type's increments. Rows of given events are no
+    residuals. See `measure`.
     """
     found = measure(process, events, scale)
     return found.increments, found.integral
