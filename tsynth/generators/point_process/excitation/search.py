@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tsynth.generators.point_process.excitation.asked import Asked
     from tsynth.generators.point_process.excitation.process import Events
 
-__all__ = ["BOUND", "Search"]
+__all__ = ["BOUND", "Search", "joined"]
 
 BOUND = 0.99
 """Spectral radius that ``stable=True`` allows."""
@@ -40,7 +40,7 @@ class Search:
         self.messages: list[str] = []
         ones = np.ones(events.n_sequences)
         spent, _ = exposure(events, self.baseline, ones)
-        self.places = _joined(spent) if places is None else places
+        self.places = joined(spent) if places is None else places
         self.cells = int(self.places.max()) + 1
         c = 0 if asked.covariates is None else asked.covariates.shape[1]
         given = asked.decay
@@ -393,7 +393,7 @@ class Search:
             say(f"the search stopped after {found.iterations} steps before the log-likelihood settled")
 
 
-def _joined(spent: NDArray[np.float64]) -> NDArray[np.int32]:
+def joined(spent: NDArray[np.float64]) -> NDArray[np.int32]:
     """Numbers of cells where those without time join the one before them (the last, for the first)."""
     seen = np.flatnonzero(spent > 0)
     at = np.searchsorted(seen, np.arange(len(spent)), side="right") - 1
