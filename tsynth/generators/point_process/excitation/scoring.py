@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Box", "Found", "Terms", "maximise", "standard_errors"]
 
+TURNS = 12
+"""Times that coefficients which would leave the box are held at its edge and the step is solved anew."""
 SLACK = 1e-12
 """A sum of logs is known to this share of itself; a fall by less is none."""
 
@@ -100,8 +102,12 @@ def _step(
     free: NDArray[np.bool_],
     loose: NDArray[np.bool_],
     reach: NDArray[np.float64],
+    fixed: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Step of the coefficients and of what is common, and the gain that the quadratic promises."""
+    """Step of the coefficients and of what is common, and the gain that the quadratic promises.
+
+    Coefficients that are not `free` move by `fixed` (M, P), and the others make the best of that.
+    """
     info = terms.info
     if extra is not None:
         info = info.copy()
@@ -109,20 +115,47 @@ def _step(
         info[:, index, index] += extra
     m, q = len(gradient), int(loose.sum())
     cross = terms.cross[:, loose] if q else np.zeros((m, 0, info.shape[1]))
-    right = np.concatenate([gradient[:, :, None], cross.transpose(0, 2, 1)], axis=2)
+    pulled = gradient - np.einsum("mpr,mr->mp", info, fixed)
+    right = np.concatenate([pulled[:, :, None], cross.transpose(0, 2, 1)], axis=2)
     solved = _solved(info, free, np.where(free[:, :, None], right, 0.0))
     delta, common = solved[:, :, 0], np.zeros(len(loose))
     if q:
         slope = solved[:, :, 1:]
         schur = terms.outer_info[np.ix_(loose, loose)] - np.einsum("mqp,mpr->qr", cross, slope)
-        rest = terms.outer[loose] - np.einsum("mqp,mp->q", cross, delta)
+        rest = terms.outer[loose] - np.einsum("mqp,mp->q", cross, delta + fixed)
         size = 1 / np.sqrt(np.diag(terms.outer_info)[loose])
         scaled = schur * size[:, None] * size[None, :] + 1e-9 * np.eye(q)
         move = np.linalg.lstsq(scaled, rest * size, rcond=None)[0] * size
         move *= min(1.0, float(np.min(reach[loose] / np.maximum(np.abs(move), 1e-300))))
         common[loose] = move
         delta = delta - slope @ move
-    gain = 0.5 * float((np.where(free, gradient, 0.0) * delta).sum() + terms.outer @ common)
+    delta = np.where(free, delta, fixed)
+    bend = np.einsum("mp,mpr,mr->", delta, info, delta) + common @ terms.outer_info @ common
+    bend += 2.0 * np.einsum("mp,mqp,q->", delta, terms.cross, common)
+    return delta, common, float((gradient * delta).sum() + terms.outer @ common - 0.5 * bend)
+
+
+def _inside(
+    theta: NDArray[np.float64],
+    terms: Terms,
+    gradient: NDArray[np.float64],
+    extra: NDArray[np.float64] | None,
+    free: NDArray[np.bool_],
+    loose: NDArray[np.bool_],
+    box: Box,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """`_step`, but coefficients that would leave the box go to their lower bound.
+
+    Were they only cut off there, the step of the others, which counted on them, might lead down.
+    """
+    fixed = np.zeros_like(theta)
+    for _ in range(TURNS):
+        delta, common, gain = _step(terms, gradient, extra, free, loose, box.reach, fixed)
+        beyond = free & (theta + delta < box.low)
+        if not beyond.any():
+            break
+        free = free & ~beyond
+        fixed[beyond] = (box.low - theta)[beyond]
     return delta, common, gain
 
 
@@ -157,7 +190,7 @@ def maximise(
         if zero is not None:
             free &= ~zero
         loose = _open(eta, terms.outer, np.diag(terms.outer_info), box.outer_low, box.outer_high)
-        delta, common, gain = _step(terms, gradient, extra, free, loose, box.reach)
+        delta, common, gain = _inside(theta, terms, gradient, extra, free, loose, box)
         delta = np.clip(delta, -box.stride, box.stride)
         # without curvature the likelihood falls in a straight line: go to the bound at once
         straight = (curvature <= 1e-300) & (gradient < 0) & np.isfinite(box.low) & (theta > box.low)
