@@ -17,7 +17,17 @@ from tsynth.compiled.jit import compiled
 from tsynth.compiled.markov import grown
 from tsynth.compiled.random import categorical, exponential, start, uniform
 
-__all__ = ["cells", "cumulative", "exposures", "jittered", "moment", "place", "poisson_events", "rising"]
+__all__ = [
+    "cells",
+    "cumulative",
+    "exposures",
+    "jittered",
+    "moment",
+    "place",
+    "poisson_events",
+    "rising",
+    "uniforms",
+]
 
 
 @compiled
@@ -144,9 +154,21 @@ def jittered(key, entities, offsets, time, step):
 
 
 @compiled
+def uniforms(key, entities, offsets):
+    """A uniform a row, from the stream of its entity."""
+    out = np.empty(offsets[len(offsets) - 1])
+    state = np.empty(4, np.uint64)
+    for i in range(len(offsets) - 1):
+        start(state, key, entities[i])
+        for r in range(offsets[i], offsets[i + 1]):
+            out[r] = uniform(state)
+    return out
+
+
+@compiled
 def poisson_events(
-    key, entities, begin, end, scale, edges, period, phase, rate, running, types, opened, closed, first, last,
-    more, following, step, apart,
+    key, entities, begin, end, scale, lone, edges, period, phase, rate, running, types, opened, closed, first,
+    last, more, following, step, apart,
 ):  # fmt: skip
     """Events of a Poisson process in a window each; returns offsets, times and types.
 
@@ -159,11 +181,12 @@ def poisson_events(
         Windows; NaN: an entity without events.
     scale : float64 array, (N,)
         Multiplies the rate.
+    lone : bool array, (N,)
+        Whether the event at the window's begin is the only one.
     types : float64 array, (B, M)
         Running weight of the types in each cell.
     opened, closed : bool
-        Whether an event at the window's begin, and one at its end where that is later, belong to the window itself;
-        of a window of no length they are one.
+        Whether an event at the window's begin, and one at its end, belong to the window itself.
     first, last : float64 array, (M,)
         Running weight of the types of these.
     more : float64 array, (M,)
@@ -195,13 +218,12 @@ def poisson_events(
         elif step > 0.0:
             a = begin[i] + step if opened else begin[i]
             b = end[i] if closed else end[i] + step
-        lone = opened and closed and not end[i] > begin[i] and (apart or step == 0.0)
         stage = 0 if opened else 1
         height = rising(a, edges, period, phase, rate, running)
         while True:
             if stage == 0:
                 t, kind = begin[i], categorical(state, first)
-                stage = 3 if lone else 1
+                stage = 3 if lone[i] else 1
             elif stage == 1:
                 height += exponential(state) / scale[i] if scale[i] > 0.0 else np.inf
                 t, cell = (np.inf, 0)

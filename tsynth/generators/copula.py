@@ -108,7 +108,7 @@ class Copula:
         free = [j for j in range(size) if j not in fixed]
         out = np.empty_like(z)
         if not fixed:
-            out = z @ np.linalg.cholesky(self.correlation).T
+            out = _combined(z, np.linalg.cholesky(self.correlation))
         else:
             known = np.column_stack([given[self.names[j]] for j in fixed])
             out[:, fixed] = known
@@ -117,8 +117,17 @@ class Copula:
                 weight = np.linalg.solve(c[np.ix_(fixed, fixed)], c[np.ix_(fixed, free)])
                 rest = c[np.ix_(free, free)] - c[np.ix_(free, fixed)] @ weight
                 root = np.linalg.cholesky(rest + 1e-9 * np.eye(len(free)))
-                out[:, free] = known @ weight + z[:, : len(free)] @ root.T
+                out[:, free] = _combined(known, weight.T)
+                out[:, free] += _combined(z[:, : len(free)], root)
         return {name: out[:, j] for j, name in enumerate(self.names)}
+
+
+def _combined(z: NDArray[np.float64], weight: NDArray[Any]) -> NDArray[np.float64]:
+    """``z @ weight.T``, summed in one order: a matrix product's last digits hang on how many entities there are."""
+    out = np.zeros((len(z), len(weight)))
+    for k in range(z.shape[1]):
+        out += z[:, k, None] * weight[None, :, k]
+    return out
 
 
 def merge_copula(names: list[str], states: list[dict[str, Any]]) -> Copula:

@@ -104,7 +104,7 @@ def draw(
     Parameters
     ----------
     state : dict
-        From `merge`.
+        From `merge`; empty where nothing was learned, and all is null.
     offsets, time, code : arrays
         The rows of N entities.
     statics : dict of str to Field
@@ -119,6 +119,8 @@ def draw(
         How many leading rows of each entity are there already, and fields (R,) that hold their choices and values:
         those rows come back as they are, and later ones remember them.
     """
+    if not state:
+        return coding.fields(code) | nulls(encoder, coding, len(code))
     timing = encoder.timing
     models = [values.FieldModel(**one) for one in state["fields"]]
     total = state["total"]
@@ -140,6 +142,12 @@ def draw(
         others.append(made)
         fields[model.name] = made[0]
     return fields
+
+
+def nulls(encoder: Encoder, coding: Coding, rows: int) -> dict[str, Field]:
+    """Null in every column that is no part of the code."""
+    names = [c.name for c in encoder.schema.dynamic if c.name not in coding.names]
+    return {name: Field(name, np.zeros(rows, np.int32), None, 1) for name in names}
 
 
 def go_on(
@@ -168,7 +176,7 @@ def go_on(
         if value is not None and field.value is not None:
             value[old] = field.value
         known[name] = replace(field, choice=choice, value=value)
-    models = [one["name"] for one in state["fields"]]
+    models = [one["name"] for one in state.get("fields", ())]
     opening = streams.purpose("opening").normal(len(models))
     score = {f"value:{name}": opening[:, j] for j, name in enumerate(models)}
     made = draw(

@@ -12,7 +12,7 @@ from scipy.special import gammaincinv, gammaln, ndtr
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CountFit", "fit_counts", "frailty", "lively", "log_likelihood"]
+__all__ = ["CountFit", "fit_counts", "frailty", "lively", "log_likelihood", "variance_of"]
 
 LEAST, MOST = 1e-4, 50.0
 """Range of the frailty's variance; below `LEAST` there is none."""
@@ -112,7 +112,7 @@ def fit_counts(
                 break
         mean = e * np.exp(x @ beta)
         if spread and len(n) > 1:
-            variance = _variance(n, mean)
+            variance = variance_of(n, mean)
         converged = bool(
             np.abs(beta - before[0]).max() < 1e-7 and abs(variance - before[1]) < 1e-6 * (1 + variance)
         )
@@ -131,7 +131,8 @@ def fit_counts(
     )
 
 
-def _variance(counts: NDArray[np.float64], mean: NDArray[np.float64]) -> float:
+def variance_of(counts: NDArray[np.float64], mean: NDArray[np.float64]) -> float:
+    """Variance of the frailty that makes counts with these means likeliest; 0 where none is needed."""
     low, high = np.log(LEAST), np.log(MOST)
     found = minimize_scalar(
         lambda v: -log_likelihood(counts, mean, float(np.exp(v))), bounds=(low, high), method="bounded",

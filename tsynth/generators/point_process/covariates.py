@@ -81,6 +81,15 @@ class Design:
                 out[:, j] = np.where(field.valued, field.value, 0.0)
         return out
 
+    def effect(
+        self, statics: dict[str, Field], coefficients: NDArray[np.float64], entities: int
+    ) -> NDArray[np.float64]:
+        """What each entity's rate is multiplied with, (N,); summed in one order, whatever the number of entities."""
+        x, total = self.matrix(statics, entities), np.zeros(entities)
+        for j in range(self.size):
+            total += x[:, j] * coefficients[j]
+        return np.exp(np.clip(total, -30.0, 30.0))
+
     def to_state(self) -> dict[str, Any]:
         """Plain values."""
         return {name: list(value) for name, value in vars(self).items()}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tsynth.data.streams import Streams
 
-__all__ = ["WAYS", "Batches", "Ties", "batches", "choose", "floor", "spread"]
+__all__ = ["WAYS", "Batches", "Ties", "batches", "choose", "floor", "spread", "uniforms"]
 
 WAYS = ("auto", "jitter", "keep")
 EXCESS, LEAST = 2.0, 0.01
@@ -140,6 +140,12 @@ def spread(
     out: NDArray[np.float64] = loops.jittered(
         streams.key, streams.entities, offsets, np.ascontiguousarray(time, np.float64), ties.width
     )
+    return out
+
+
+def uniforms(offsets: NDArray[np.int64], streams: Streams) -> NDArray[np.float64]:
+    """A uniform a row, from the stream of its entity, (R,)."""
+    out: NDArray[np.float64] = loops.uniforms(streams.key, streams.entities, offsets)
     return out
 
 

@@ -77,6 +77,8 @@ class Drawn:
         Window; NaN: an entity without rows, because the source has such ones.
     wait : float64 array, (N,)
         From the window's start to the first event, NaN where there is none; all NaN where it is not learned.
+    lone : bool array, (N,)
+        Whether the entity has one event alone, because it made the whole window.
     score : dict of str to float64 array, (N,)
         Normal score of every name of the copula: rates and first values too.
     """
@@ -85,6 +87,7 @@ class Drawn:
     start: NDArray[np.float64]
     end: NDArray[np.float64]
     wait: NDArray[np.float64]
+    lone: NDArray[np.bool_]
     score: dict[str, NDArray[np.float64]]
 
 
@@ -156,6 +159,7 @@ class Once:
         schema: Schema,
         step: float,
         wait: bool = False,
+        length: bool = True,
     ) -> Once:
         """Learn from entities.
 
@@ -170,13 +174,15 @@ class Once:
             Lattice that times lie on, 0 where there is none.
         wait : bool
             Whether the time from a given start to the first event is drawn, as renewal processes need it.
+        length : bool
+            Whether the length of a window that ends with the last event is drawn; else it follows from the events.
         """
         start, end = window.bounds(found.start, found.end, found.first, found.last)
         known = np.isfinite(start) & np.isfinite(end)
         times: dict[str, NDArray[np.float64]] = {}
         if window.rule != "whole":
             times["begin"] = start
-        if window.rule in ("given", "own"):
+        if window.rule == "given" or (window.rule == "own" and length):
             # of an entity with one row there is no length between events: null, so that 0 means two at one moment
             lone = window.opened and window.closed
             times["length"] = np.where(lone & (found.rows < 2), np.nan, np.maximum(end - start, 0.0))
@@ -234,11 +240,10 @@ class Once:
         else:
             end = np.where(np.isnan(start), np.nan, np.maximum(start, span[1]))
         wait = times.get("wait", np.full(n, np.nan))
-        return Drawn(statics | (given or {}), start, end, wait, score)
-
-    def lone(self, drawn: Drawn) -> NDArray[np.bool_]:
-        """Entities whose window was made by one event alone."""
-        return np.asarray(self.window.opened & self.window.closed & ~(drawn.end > drawn.start))
+        lone = np.zeros(n, np.bool_)
+        if self.window.opened and self.window.closed and "length" in times:
+            lone = np.isnan(times["length"])
+        return Drawn(statics | (given or {}), start, end, wait, lone, score)
 
     def to_state(self) -> dict[str, Any]:
         """Plain values and arrays."""

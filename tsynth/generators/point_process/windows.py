@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,6 +61,10 @@ class Window:
         if self.rule == "whole":
             return np.full(len(first), self.span[0]), np.full(len(first), self.span[1])
         return first, (np.where(np.isfinite(first), self.span[1], np.nan) if self.rule == "entry" else last)
+
+    def until(self, times: NDArray[np.float64]) -> Window:
+        """The same rule for entities of a history: where they share a calendar it ends with their last event."""
+        return replace(self, span=(self.span[0], float(np.max(times, initial=self.span[0]))))
 
     def to_state(self) -> dict[str, Any]:
         """Plain values."""
