@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from math import lgamma, log, pi
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tsynth.errors import UsageError
 from tsynth.generators.point_process.excitation.process import Exponentials, PowerLaw
 
-__all__ = ["exponentials_of"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tsynth.generators.point_process.excitation.asked import Fit
+    from tsynth.generators.point_process.excitation.process import Events
+
+__all__ = ["exponentials_of", "fit_power"]
 
 
 def exponentials_of(
@@ -62,7 +69,7 @@ def exponentials_of(
     return Exponentials(adjacency, decay.reshape(shape), kernel.power, kernel.reference), reached
 
 
-def _lags(c: float, shortest: float, longest: float) -> np.ndarray:
+def _lags(c: float, shortest: float, longest: float) -> NDArray[np.float64]:
     """Lags at which the error is measured: even in log(1 + s / c)."""
     low, high = np.log1p(shortest / c), np.log1p(longest / c)
     return np.asarray(c * np.expm1(np.linspace(low, high, max(64, int(64 * (high - low) / log(10))))))
@@ -70,7 +77,7 @@ def _lags(c: float, shortest: float, longest: float) -> np.ndarray:
 
 def _nodes(
     kernel: PowerLaw, shortest: float, longest: float, error: float, step: float
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Weights and decays of the rule; nodes whose decay does not show up to `longest` are one."""
     p, c = kernel.p, kernel.c
     # Left out on the left: the integral up to x is at most e^(px) / (p Gamma(p)), against the law at its least.
@@ -87,3 +94,29 @@ def _nodes(
         decay = np.concatenate([[mean], decay[~slow]])
     kept = weight > 0
     return weight[kept], decay[kept]
+
+
+def fit_power(events: Events, types: int, **asked: Any) -> Fit:
+    """Fit ``mu_i + sum_j jump[i, j] (1 + (t - t_j) / c)^-p`` by maximum likelihood.
+
+    Parameters
+    ----------
+    events : Events
+    types : int
+    **asked
+        `baseline`, `covariates`, `scale`, `power` (0 unless given; None fits it), `reference` and `progress` of
+        `tsynth.generators.point_process.excitation.fitting.fit`.
+
+    Returns
+    -------
+    Fit
+        `names` are ``level[i]``, ``jump[i,j]``, ``c``, ``p``.
+
+    See Also
+    --------
+    tsynth.generators.point_process.excitation.etas.fit_etas : the same with sizes.
+    """
+    from tsynth.generators.point_process.excitation import etas
+    from tsynth.generators.point_process.excitation.asked import Asked
+
+    return etas.fit(events, Asked(types, kernel="power_law", **asked).checked(events))
