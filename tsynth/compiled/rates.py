@@ -78,7 +78,7 @@ def moment(height, edges, period, phase, rate, running):
             while low > 0 and rate[low] <= 0.0:
                 low -= 1
             return phase + turn * period + edges[low + 1], low
-        return np.inf, low
+        return (edges[low] if height <= running[low] else np.inf), low
     x = edges[low] + (height - running[low]) / rate[low]
     return (phase + turn * period + x if period > 0.0 else x), low
 
