@@ -22,6 +22,12 @@ __all__ = ["Box", "Found", "Terms", "maximise", "standard_errors"]
 
 TURNS = 12
 """Times that coefficients which would leave the box are held at its edge and the step is solved anew."""
+LEAST, DAMPED = 1e-9, 1e7
+"""Damping of the scaled information: the least, and where a search is given up."""
+WEAK = 1e-10
+"""Curvature of the log-likelihood in a coefficient's logarithm that is none."""
+HALVED = 20
+"""Halvings before a step is damped."""
 SLACK = 1e-12
 """A sum of logs is known to this share of itself; a fall by less is none."""
 
@@ -84,14 +90,14 @@ def _open(
 
 
 def _solved(
-    info: NDArray[np.float64], free: NDArray[np.bool_], right: NDArray[np.float64]
+    info: NDArray[np.float64], free: NDArray[np.bool_], right: NDArray[np.float64], damping: float = LEAST
 ) -> NDArray[np.float64]:
     """Solve the free part of each block, (M, P, P) with (M, P, S); zeros elsewhere."""
     diagonal = np.einsum("mpp->mp", info)
     size = np.where(free, 1 / np.sqrt(np.where(free, diagonal, 1.0)), 0.0)
     block = info * size[:, :, None] * size[:, None, :]
     index = np.arange(info.shape[1])
-    block[:, index, index] = np.where(free, 1.0 + 1e-11, 1.0)  # scaled: the damping is relative
+    block[:, index, index] = np.where(free, 1.0 + damping, 1.0)  # scaled: the damping is relative
     return np.linalg.solve(block, right * size[:, :, None]) * size[:, :, None]
 
 
@@ -103,6 +109,7 @@ def _step(
     loose: NDArray[np.bool_],
     reach: NDArray[np.float64],
     fixed: NDArray[np.float64],
+    damping: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Step of the coefficients and of what is common, and the gain that the quadratic promises.
 
@@ -117,14 +124,14 @@ def _step(
     cross = terms.cross[:, loose] if q else np.zeros((m, 0, info.shape[1]))
     pulled = gradient - np.einsum("mpr,mr->mp", info, fixed)
     right = np.concatenate([pulled[:, :, None], cross.transpose(0, 2, 1)], axis=2)
-    solved = _solved(info, free, np.where(free[:, :, None], right, 0.0))
+    solved = _solved(info, free, np.where(free[:, :, None], right, 0.0), damping)
     delta, common = solved[:, :, 0], np.zeros(len(loose))
     if q:
         slope = solved[:, :, 1:]
         schur = terms.outer_info[np.ix_(loose, loose)] - np.einsum("mqp,mpr->qr", cross, slope)
         rest = terms.outer[loose] - np.einsum("mqp,mp->q", cross, delta + fixed)
         size = 1 / np.sqrt(np.diag(terms.outer_info)[loose])
-        scaled = schur * size[:, None] * size[None, :] + 1e-9 * np.eye(q)
+        scaled = schur * size[:, None] * size[None, :] + max(damping, 1e-9) * np.eye(q)
         move = np.linalg.lstsq(scaled, rest * size, rcond=None)[0] * size
         move *= min(1.0, float(np.min(reach[loose] / np.maximum(np.abs(move), 1e-300))))
         common[loose] = move
@@ -143,6 +150,7 @@ def _inside(
     free: NDArray[np.bool_],
     loose: NDArray[np.bool_],
     box: Box,
+    damping: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """`_step`, but coefficients that would leave the box go to their lower bound.
 
@@ -150,7 +158,7 @@ def _inside(
     """
     fixed = np.zeros_like(theta)
     for _ in range(TURNS):
-        delta, common, gain = _step(terms, gradient, extra, free, loose, box.reach, fixed)
+        delta, common, gain = _step(terms, gradient, extra, free, loose, box.reach, fixed, damping)
         beyond = free & (theta + delta < box.low)
         if not beyond.any():
             break
@@ -172,7 +180,8 @@ def maximise(
 ) -> Found:
     """Climb from (theta, eta) until the gain of log-likelihood, promised once or made thrice, is below `tolerance`.
 
-    A step that lowers the (penalised) log-likelihood is halved, first for the targets that lost by it.
+    A step that lowers the (penalised) log-likelihood is halved, first for the targets that lost by it; where that does
+    not help, or the quadratic promises nothing, it is damped (Levenberg, Marquardt).
     """
 
     def cost(at: NDArray[np.float64]) -> float:
@@ -180,7 +189,7 @@ def maximise(
 
     terms = evaluate(theta, eta)
     value = terms.value - cost(theta)
-    converged, iteration, still = False, 0, 0
+    converged, iteration, still, damping = False, 0, 0, LEAST
     for iteration in range(1, most + 1):
         gradient, extra, zero = terms.score, None, None
         if penalty is not None:
@@ -190,41 +199,49 @@ def maximise(
         if zero is not None:
             free &= ~zero
         loose = _open(eta, terms.outer, np.diag(terms.outer_info), box.outer_low, box.outer_high)
-        delta, common, gain = _inside(theta, terms, gradient, extra, free, loose, box)
-        delta = np.clip(delta, -box.stride, box.stride)
-        # without curvature the likelihood falls in a straight line: go to the bound at once
-        straight = (curvature <= 1e-300) & (gradient < 0) & np.isfinite(box.low) & (theta > box.low)
+        # without curvature to speak of the likelihood falls in a straight line: go to the bound at once
+        weak = (curvature * theta**2 <= WEAK) & np.isfinite(box.low) & (theta > box.low)
+        straight = weak & (gradient < 0)
+        free &= ~weak
         if zero is not None:
             straight |= zero & (theta > box.low)
-        lengths, outer_length, accepted = np.ones((len(theta), 1)), 1.0, False
-        if gain < tolerance and not straight.any():
-            converged = True
-            break
-        for _ in range(40):
-            moved = np.clip(theta + lengths * delta, box.low, box.high)
-            moved[straight] = np.broadcast_to(box.low, moved.shape)[straight]
-            shifted = np.clip(eta + outer_length * common, box.outer_low, box.outer_high)
-            trial = evaluate(moved, shifted)
-            new = trial.value - cost(moved)
-            if new >= value - SLACK * abs(value):
-                accepted = True
+        accepted, gain = False, np.inf
+        while not accepted and damping < DAMPED:
+            delta, common, gain = _inside(theta, terms, gradient, extra, free, loose, box, damping)
+            delta = np.clip(delta, -box.stride, box.stride)
+            if abs(gain) < tolerance and not straight.any():
+                converged = True
                 break
-            worse = ~(trial.rows >= terms.rows)
-            if not worse.any() or not np.isfinite(new):
-                lengths *= 0.5
-            else:
-                lengths[worse] *= 0.5
-            outer_length *= 0.5
-        if not accepted:
-            converged = gain < 1e-5
+            if np.isfinite(gain) and (gain > 0 or straight.any()):
+                lengths, outer_length = np.ones((len(theta), 1)), 1.0
+                for _ in range(HALVED):
+                    moved = np.clip(theta + lengths * delta, box.low, box.high)
+                    moved[straight] = np.broadcast_to(box.low, moved.shape)[straight]
+                    shifted = np.clip(eta + outer_length * common, box.outer_low, box.outer_high)
+                    trial = evaluate(moved, shifted)
+                    new = trial.value - cost(moved)
+                    if new >= value - SLACK * abs(value):
+                        accepted = True
+                        break
+                    worse = ~(trial.rows >= terms.rows)
+                    if not worse.any() or not np.isfinite(new):
+                        lengths *= 0.5
+                    else:
+                        lengths[worse] *= 0.5
+                    outer_length *= 0.5
+            if not accepted:
+                damping = max(100.0 * damping, 1e-6)
+        if converged:
             break
+        if not accepted:
+            converged = bool(abs(gain) < 1e-5)
+            break
+        damping = max(0.01 * damping, LEAST)
         still = still + 1 if new - value < tolerance else 0
         theta, eta, terms, value = moved, shifted, trial, new
         if progress is not None:
             progress(iteration, value)
-        if (
-            still == 3
-        ):  # promises that do not come true: the quadratic is wrong where next to nothing is known
+        if still == 3:  # promises that do not come true: the quadratic is wrong where next to nothing is known
             converged = True
             break
     return Found(theta, eta, terms, iteration, converged)
