@@ -128,6 +128,7 @@ def _information(unit, cell, x, cells, rate, score, info):
     score[:] = 0.0
     info[:] = 0.0
     width = x.shape[1]
+    z = np.empty(x.shape)
     for a in range(len(unit)):
         inverse = 1.0 / rate[a]
         b, u = cell[a], unit[a] * inverse
@@ -135,14 +136,11 @@ def _information(unit, cell, x, cells, rate, score, info):
         info[b, b] += u * u
         for c in range(width):
             f = x[a, c] * inverse
-            if f == 0.0:
-                continue
+            z[a, c] = f
             score[cells + c] += f
-            row = info[cells + c]
-            row[b] += f * u
-            f *= inverse
-            for c2 in range(c + 1):
-                row[cells + c2] += f * x[a, c2]
+            info[cells + c, b] += f * u
+    if width:
+        info[cells:, cells:] = np.dot(z.T, z)
 
 
 @compiled
@@ -283,7 +281,7 @@ def sweep(
         for c in range(width):
             fall[cells + c] = whole[columns[first + c]] + price
         score, info = np.empty(len(theta)), np.empty((len(theta), len(theta)))
-        logs[i] = _climb(units, places, x, cells, fall, theta, rate, score, info, 1e-7, 50)
+        logs[i] = _climb(units, places, x, cells, fall, theta, rate, score, info, 1e-7 if outer == 1 else 1e-5, 50)
         level[i] = theta[:cells]
         values[first:stop] = theta[cells:]
         for a in range(n):

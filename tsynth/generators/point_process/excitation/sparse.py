@@ -27,6 +27,8 @@ __all__ = ["Lists", "SparseSearch", "fit"]
 ROUNDS = 30
 ROOM = 8_000_000
 """Coefficients whose pull is looked at together: 64 MB."""
+SETTLED = 1e-3
+"""Gain of penalised log-likelihood below which a round of new pairs was the last."""
 BLOCK = 25_000_000
 """Events of a target times its parents: 200 MB."""
 
@@ -123,7 +125,7 @@ class SparseSearch:
                 row = pull[i - low]
                 row[self.lists.columns[listed]] = -1.0
                 active = int((self.lists.values[listed] > 0).sum())
-                most = min(20 + active, max(BLOCK // max(int(events_of[i]), 1) - active, 0))
+                most = min(10 + active // 2, max(BLOCK // max(int(events_of[i]), 1) - active, 0))
                 found = np.flatnonzero(row > 0)
                 if len(found) > most:
                     found = found[np.argpartition(row[found], -most)[-most:]] if most else found[:0]
@@ -151,12 +153,18 @@ class SparseSearch:
     def climb(self, price: float, rounds: int = ROUNDS) -> None:
         """Grow and fit until no pair outside the lists pulls more than the price."""
         self.converged = False
+        before = -np.inf
         for _ in range(rounds):
             targets = self.grow(price)
             if not len(targets):
                 self.converged = True
                 return
             self.sweep(price, targets)
+            value = float(self.logs.sum()) - price * float(self.lists.values.sum())
+            if value - before < SETTLED:
+                self.converged = True
+                return
+            before = value
             if self.asked.progress is not None:
                 self.asked.progress(self.steps, float(self.logs.sum()))
 
