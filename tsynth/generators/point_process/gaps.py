@@ -26,7 +26,7 @@ from tsynth.generators.point_process.counts import lively, variance_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FAMILIES", "GapFit", "Gaps", "Tables", "fit_gaps", "log_hazard", "tables"]
+__all__ = ["FAMILIES", "GapFit", "Gaps", "Tables", "fit_gaps", "lived_through", "log_hazard", "tables"]
 
 FAMILIES = ("gamma", "weibull", "lognormal", "empirical")
 """Gamma and Weibull by shape and scale, log-normal by mean and deviation of the logarithm."""
@@ -34,6 +34,8 @@ FEWEST, MOST = 30, 64
 """Gaps that a code must have for a distribution of its own, and how many codes may have one."""
 BINS, CELLS, EACH = 2048, 64, 10
 """Distinct gaps kept apart; cells of an empirical hazard, and gaps in each."""
+CERTAIN = 60.0
+"""Cumulative hazard over a step in which all that came so far end."""
 TURNS = 25
 KNOTS = 513
 _HEIGHTS = np.geomspace(1e-8, 80.0, KNOTS)
@@ -157,7 +159,7 @@ def fit_gaps(
         Turns that it took.
     """
     names = FAMILIES if family == "auto" else (family,)
-    binned = [_Binned.of(gaps, group) for group in range(groups)]
+    binned = [_Binned.of(gaps, group, step) for group in range(groups)]
     events = np.bincount(gaps.entity[gaps.ended], minlength=entities).astype(np.float64)
     own, variance, turns = np.ones(entities), 0.0, 0
     starts: list[dict[str, NDArray[np.float64]]] = [{} for _ in range(groups)]
@@ -165,8 +167,7 @@ def fit_gaps(
     while turns < TURNS:
         turns += 1
         fits = [b.fit(names, own, starts[g], step) for g, b in enumerate(binned)]
-        height = tables(fits).heights_of(gaps.length, gaps.group)
-        lived = np.bincount(gaps.entity, weights=height, minlength=entities).astype(np.float64)
+        lived = lived_through(gaps, tables(fits), entities, step)
         before = own, variance
         if spread and entities > 1:
             variance = variance_of(events, np.maximum(lived, 1e-12))
@@ -178,6 +179,22 @@ def fit_gaps(
             break
     final = [b.with_errors(fit, own) for b, fit in zip(binned, fits, strict=True)]
     return final, variance, np.where(lived > 0, own, np.nan), turns
+
+
+def lived_through(gaps: Gaps, laws: Tables, entities: int, step: float) -> NDArray[np.float64]:
+    """Cumulative hazard that each entity lived through, (N,).
+
+    On a lattice of `step` an event is known to its step alone, and of the hazard over that step, D, it has lived
+    through ``1 - D / (exp(D) - 1)`` on the average: the mean of an exponential that ended below D.
+    """
+    height = laws.heights_of(gaps.length, gaps.group)
+    if step > 0:
+        ended = gaps.ended
+        high = np.maximum(np.ceil(gaps.length[ended] / step - 1e-9), 1.0) * step
+        low = laws.heights_of(high - step, gaps.group[ended])
+        rise = np.maximum(laws.heights_of(high, gaps.group[ended]) - low, 1e-12)
+        height[ended] = low + np.where(rise < 1e-4, rise / 2, 1.0 - rise / np.expm1(np.minimum(rise, 500.0)))
+    return np.bincount(gaps.entity, weights=height, minlength=entities).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -200,13 +217,16 @@ class _Binned:
     entity: NDArray[np.int64]
 
     @classmethod
-    def of(cls, gaps: Gaps, group: int) -> _Binned:
+    def of(cls, gaps: Gaps, group: int, step: float) -> _Binned:
         at = np.flatnonzero(gaps.group == group)
         length = gaps.length[at]
         distinct, cell = np.unique(length, return_inverse=True)
         if len(distinct) > BINS:
-            edges = np.unique(np.quantile(distinct, np.linspace(0, 1, BINS + 1)))
-            cell = np.clip(np.searchsorted(edges, length, side="right") - 1, 0, len(edges) - 2)
+            edges = np.quantile(distinct, np.linspace(0, 1, BINS + 1))
+            if step > 0:  # no bin goes from one step into the next
+                edges = np.concatenate([edges, np.unique(np.ceil(edges / step)) * step])
+            edges = np.unique(np.concatenate([[0.0], edges]))
+            cell = np.clip(np.searchsorted(edges, length, side="left") - 1, 0, len(edges) - 2)
             rows = np.bincount(cell, minlength=len(edges) - 1)
             used = np.cumsum(rows > 0) - 1
             mean = np.bincount(cell, weights=np.log(length), minlength=len(rows))
@@ -320,7 +340,17 @@ class _Binned:
         spent[-1] += float(weight @ np.maximum(self.gap - top, 0.0))
         hazard = np.divide(seen, spent, out=np.zeros(len(seen)), where=spent > 0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            total = float(np.where(seen > 0, seen * np.log(hazard) - seen, 0.0).sum())
+            told = np.where(seen > 0, seen * np.log(hazard), 0.0) - hazard * spent
+        width = np.diff(edges)
+        whole = np.flatnonzero((width <= step * (1 + 1e-9)) & (seen > 0))
+        if len(whole):  # events inside one step are told by their number: Prentice, Gloeckler (1978)
+            many = np.cumsum(np.bincount(inside[self.cell], minlength=len(seen))[::-1])[::-1][whole]
+            share = np.minimum(seen[whole] / above[whole], 1.0 - 0.5 / many)
+            rise = np.where(seen[whole] >= many, CERTAIN, -np.log1p(-share))
+            hazard[whole] = rise / width[whole]
+            left = np.maximum(above[whole] - seen[whole], 0.0)
+            told[whole] = seen[whole] * np.log(-np.expm1(-rise) / width[whole]) - left * rise
+        total = float(told.sum())
         return edges, hazard, total
 
 

@@ -16,7 +16,16 @@ from tsynth.generators.base import Generator
 from tsynth.generators.point_process import beside, jitter, onces
 from tsynth.generators.point_process.coding import Coding
 from tsynth.generators.point_process.counts import frailty
-from tsynth.generators.point_process.gaps import FAMILIES, FEWEST, MOST, GapFit, Gaps, fit_gaps, tables
+from tsynth.generators.point_process.gaps import (
+    FAMILIES,
+    FEWEST,
+    MOST,
+    GapFit,
+    Gaps,
+    fit_gaps,
+    lived_through,
+    tables,
+)
 from tsynth.generators.point_process.timing import StepTiming
 from tsynth.generators.point_process.windows import Window, check_windows
 
@@ -295,9 +304,7 @@ class Renewal(Generator):
         now = window.bounds(found.start, found.end, found.first, found.last)[1]
         seen = self._seen(found, view.time, code, now, ties, streams.purpose("jitter"))
         fits = [GapFit(**fit) for fit in self.gaps_["fits"]]
-        lived = np.bincount(
-            seen.entity, weights=tables(fits).heights_of(seen.length, seen.group), minlength=view.n_entities
-        )
+        lived = lived_through(seen, tables(fits), view.n_entities, ties.step if ties.keep else 0.0)
         events = np.bincount(seen.entity[seen.ended], minlength=view.n_entities)
         flat = Streams(streams.seed, streams.path, np.arange(view.n_entities * paths))
         whose = np.repeat(np.arange(view.n_entities), paths)
