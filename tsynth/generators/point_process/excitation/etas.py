@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tsynth.errors import UsageError
 from tsynth.generators.point_process.excitation.asked import Asked, Fit
 from tsynth.generators.point_process.excitation.likelihood import checked, exposure
 from tsynth.generators.point_process.excitation.omori import OmoriSearch
@@ -61,6 +62,8 @@ def fit(events: Events, asked: Asked) -> Fit:
     events = checked(events, asked.types)
     if asked.kernel == "etas" and asked.power == 0.0:
         asked = replace(asked, power=None)
+    if asked.power is None and events.size is None:
+        raise UsageError("ETAS needs the events' size", fix='give events a size, or use kernel="power_law"')
     assert asked.baseline is not None
     spent, _ = exposure(events, asked.baseline, np.ones(events.n_sequences))
     search = OmoriSearch(events, asked, joined(spent))
