@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tsynth.compiled import features, memory
+from tsynth.compiled import features, first_layer, memory
 from tsynth.compiled.replay import densify, replay
 from tsynth.compiled.walk_rows import Nets, walk
 from tsynth.data import constraints as rules
@@ -485,3 +485,43 @@ def test_an_entity_is_the_same_alone_in_any_block_and_thread(example):
         parts = list(pool.map(rows, np.array_split(np.arange(40), 4)))
     assert {e: r for part in parts for e, r in part.items()} == whole
     assert rows(np.array([8]))[8] != whole[7], "another entity has other rows"
+
+
+@pytest.mark.parametrize("example", [GAPPED, MARKED])
+def test_nobody_ends_before_the_fewest_rows_where_gaps_are_drawn(example):
+    w = world(example)
+    late = np.full(w.view.n_entities, 0.98 * w.made["span"][1] + 0.02 * w.made["span"][0])
+    assert np.diff(walked(w, nets(w, sharp=0.1), rare(w, least=4), begin=late)[0]).min() >= 4, "they hurry"
+    assert np.diff(walked(w, nets(w, sharp=0.1), rare(w, least=1), begin=late)[0]).min() < 4
+
+
+# -- sums that go from row to row
+
+
+@pytest.mark.parametrize("example", [TICKED, GAPPED, MARKED])
+def test_a_first_layer_kept_from_row_to_row_is_that_of_all_features(example):
+    w = world(example)
+    random = np.random.default_rng(0)
+    weight = random.normal(size=(w.made["features"], 5)).astype(np.float32)
+    sums = first_layer.make_sums(weight, np.ones(5, np.float32))
+    m, (at, index, value) = empty(w), w.fixed
+    bi, bx = np.empty(widest(w), np.int32), np.empty(widest(w))
+    farthest = 0.0
+    for i in range(3):
+        fi, fx = index[at[i] : at[i + 1]], value[at[i] : at[i + 1]]
+        memory.forget(m, w.begin[i])
+        first_layer.begin(sums, m, w.lay, fi, fx, bi, bx)
+        for r in range(w.view.offsets[i], min(w.view.offsets[i + 1], w.view.offsets[i] + 60)):
+            t, slot = w.view.time[r], w.lay.slot[w.rows.code[r]]
+            n = features.lately(m, w.lay, bi, bx, 0)
+            now = np.zeros(5, np.float32)
+            first_layer.stay(sums, m, bi, bx, n, now)
+            k = features.moment(m, w.lay, t, bi, bx, n)
+            first_layer.then(sums, m, w.lay, t, bi, bx, n, k, now)
+            k = features.passing(m, w.lay, t, bi, bx, features.steady(m, w.lay, fi, fx, bi, bx))
+            farthest = max(farthest, np.abs(1.0 + bx[:k] @ weight[bi[:k]] - now).max())
+            k = features.of_slot(m, w.lay, slot, bi, bx, 0)
+            first_layer.before(sums, m, w.lay, slot, t, bi, bx, k)
+            memory.remember(m, w.lay, t, w.rows.code[r], w.rows.choice[r], w.rows.value[r])
+            first_layer.after(sums, m, w.lay, slot, bi, bx, features.of_slot(m, w.lay, slot, bi, bx, 0))
+    assert farthest < 3 * w.lay.slots * features.FAINT + 1e-4, "but for decays too faint to be written"

@@ -88,6 +88,7 @@ def pick(weight, rng):
 
 @uncounted
 def exponentials(logit, out):
+    """Weights in proportion to the exponentials of the logits, the largest 1."""
     top = -1e30
     for j in range(len(out)):
         top = max(top, logit[j])

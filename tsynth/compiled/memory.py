@@ -33,7 +33,7 @@ AGES, GAPS, SINCE, BESIDE = 63, 32, 36, 7
 """Days that are told apart one by one: since the first row, the last row, a code's last; to the first row's day."""
 SETTLED = 4
 """Rows after which the lowest running total is kept: what opens low is not what an entity keeps."""
-ONE_HOT = 32
+ONE_HOT = 128
 """Largest number of choices that are told apart one by one."""
 N, FIRST, LAST, TICK, LAST_SLOT, PREV_SLOT, LEVEL, LEVEL_T, AREA, LOWEST, GAP, GAP_MEAN, DOM = range(13)
 
@@ -241,6 +241,7 @@ def score_of(lay, number):
 
 @uncounted
 def day_of(lay, t):
+    """Row of `lay.calendar` that holds the moment `t`."""
     day = math.floor(t / lay.day + 1e-9) - lay.day_zero
     return min(max(day, 0), len(lay.calendar) - 1)
 

@@ -73,8 +73,8 @@ class Limits(NamedTuple):
         Lattice of times, 0 for none.
     hour_weight : float64 array
         Weight of each hour of the week, or of the day, or 1.
-    most : int
-        Rows of one entity.
+    most, least : int
+        Rows of one entity; where gaps are drawn, none ends before it has `least`.
     most_tick, most_month, most_ever : int64 array, (codes,)
         Rows of one code on a tick, in a month, in all.
     day_of_month, to_month_end, weekday : bool array, (codes, 31), (codes, 8), (codes, 7)
@@ -100,6 +100,7 @@ class Limits(NamedTuple):
     step: float
     hour_weight: np.ndarray
     most: int
+    least: int
     most_tick: np.ndarray
     most_month: np.ndarray
     most_ever: np.ndarray
@@ -389,6 +390,11 @@ def walk(
                     _layer(nets.gap3, nets.gap3_bias, g2, g3)
                     g3[classes] += np.float32(lim.end_shift[min(int(m.scalar[N]), len(lim.end_shift) - 1)])
                     _exponentials(g3, gw)
+                    must = m.scalar[N] < lim.least
+                    if must:
+                        gw[classes] = 0.0
+                        for j in range(classes):  # what still fits
+                            gw[j] *= 1.0 - (1.0 - 1e-6) * _later(lim.inner[j], end[i] - m.scalar[LAST])
                     if forward and resume[i] > m.scalar[LAST]:
                         for j in range(classes):
                             gw[j] *= _later(lim.inner[j], resume[i] - m.scalar[LAST])
@@ -402,6 +408,12 @@ def walk(
                                 break
                             t = m.scalar[LAST] + _gap(c, m.scalar[LAST], lim, lay, rng)
                         t = max(t, resume[i])
+                    elif must:
+                        for _ in range(HOURS):
+                            if t <= end[i]:
+                                break
+                            t = m.scalar[LAST] + _gap(c, m.scalar[LAST], lim, lay, rng)
+                        t = max(m.scalar[LAST], min(t, end[i]))
                 elif not stepped and forward and m.scalar[N] > 0:
                     t = max(m.scalar[LAST] + lim.tick, resume[i])
                 forward = False

@@ -219,6 +219,12 @@ class Autoregressive(Generator):
             made["end_shift"] = correcting.ends_shift(
                 np.diff(view.offsets), np.diff(offsets), made["end_shift"]
             )
+        prior = made["prior"].copy()
+        for f, choices in enumerate(made["field_choices"]):
+            if made["field_first"][f] < 0 and 1 < choices <= correcting.CHOICES:
+                shift = correcting.choices_shift(rows, f, choice[:, f], n, int(choices))
+                prior[f, :, :choices] += shift
+        made["prior"] = prior
         if made["total"] >= 0:
             sides = [
                 correcting.after_taking(

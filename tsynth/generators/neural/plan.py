@@ -31,6 +31,8 @@ MEMORIES = 240
 """Values that the codes together remember."""
 TALLIES = 64
 """Largest number of choices of which an entity keeps a tally."""
+SHORTEST = 5
+"""Entities of the fewest rows from which on nobody is made with fewer."""
 DENSE = 40.0
 """Days a row up to which every day is looked at; sparser rows go by gaps."""
 
@@ -105,6 +107,7 @@ def plan(
         "tick": max(lattice, day) if ticked else 0.0,
         "step": lattice,
         "most": 3 * longest + 32 if longest > 1 else 1,
+        "least": _least(np.diff(view.offsets)),
         "clock": bool(timing.clock_),
         "windowed": bool(view.windowed),
     }  # fmt: skip
@@ -193,6 +196,13 @@ def _places(made: dict[str, Any]) -> tuple[NDArray[np.int64], int]:
     return at[:-1].astype(np.int64), int(at[-1])
 
 
+def _least(lengths: NDArray[np.int64]) -> int:
+    """Rows that every entity has, of those that have any; 1 where few have no more, whose own length it would tell."""
+    held = lengths[lengths > 0]
+    least = int(held.min(initial=np.iinfo(np.int64).max)) if len(held) else 1
+    return least if np.sum(held == least) >= SHORTEST else 1
+
+
 def _widths(made: dict[str, Any]) -> NDArray[np.int64]:
     """Where each field's own features begin; the last entry is their number."""
     shown = made["shown"]
@@ -260,7 +270,7 @@ def limits(made: dict[str, Any]) -> Limits:
     """The limits that compiled loops take."""
     plain = Limits(
         float(made["tick"]), made["edges"], made["inner"], float(made["step"]), made["hour_weight"],
-        int(made["most"]), made["most_tick"], made["most_month"], made["most_ever"], made["day_of_month"],
+        int(made["most"]), int(made.get("least", 1)), made["most_tick"], made["most_month"], made["most_ever"], made["day_of_month"],
         made["to_month_end"], made["weekday"], made["pair"], made["opens"], made["follows"], made["prior"],
         float(made["floor"]), made["level_edges"], made["level_keep"], made["end_shift"],
     )  # fmt: skip
