@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from tsynth.compiled import features, first_layer, memory
+from tsynth.compiled.fields import Nets
 from tsynth.compiled.replay import densify, replay
-from tsynth.compiled.walk_rows import Nets, walk
+from tsynth.compiled.walk_rows import walk
 from tsynth.data import constraints as rules
 from tsynth.data.constraints import Constraints
 from tsynth.data.encoding import Encoder

@@ -12,8 +12,7 @@ import math
 
 import numpy as np
 
-from tsynth.compiled import features, layers, memory
-from tsynth.compiled import walk_rows as rows
+from tsynth.compiled import features, fields, layers, limits, memory
 from tsynth.compiled.jit import compiled, uncounted
 from tsynth.compiled.random import start
 
@@ -29,7 +28,7 @@ _forget, _remember, _day_of = memory.forget, memory.remember, memory.day_of
 _steady, _passing = features.steady, features.passing
 _add, _assign, _layer = layers.add, layers.assign, layers.layer
 _pick, _exponentials = layers.pick, layers.exponentials
-_codes, _outs, _draw = rows._codes, rows._outs, rows._draw
+_allowed, _outs, _draw = limits.allowed, fields.outs, fields.draw
 N, LAST = memory.N, memory.LAST
 
 
@@ -194,9 +193,9 @@ def fill(
     -------
     code, choice, value : arrays
     """
-    fields, codes = len(lay.choices), len(lay.slot)
+    columns, codes = len(lay.choices), len(lay.slot)
     wide = 16
-    for f in range(fields):
+    for f in range(columns):
         wide = max(wide, nets.width[f] + lay.choices[f] + 8)
     scratch = (
         np.empty(widest, np.int32), np.empty(widest), np.zeros(nets.event1.shape[1], np.float32),
@@ -208,11 +207,11 @@ def fill(
     codes_out, choices_out, values_out = code.copy(), choice.copy(), value.copy()
     tried, tried_choice, tried_value = (
         np.zeros(fills, np.int64),
-        np.zeros((fills, fields), np.int64),
-        np.zeros((fills, fields)),
+        np.zeros((fills, columns), np.int64),
+        np.zeros((fills, columns)),
     )
     likely = np.zeros(fills)
-    later_choice, later_value = np.zeros(fields, np.int64), np.zeros(fields)
+    later_choice, later_value = np.zeros(columns, np.int64), np.zeros(columns)
     drawing = np.zeros(codes + 1)
     index, x = np.empty(widest, np.int32), np.empty(widest)
     rng = np.empty(4, np.uint64)
@@ -245,7 +244,7 @@ def fill(
                 c = code[r]
                 if c < 0:
                     _events(lay, nets, size, scratch)
-                    _codes(ew, m, lim, lay, t, before, counts[0], counts[1], counts[2], lay.day > 0)
+                    _allowed(ew, m, lim, lay, t, before, counts[0], counts[1], counts[2], lay.day > 0)
                     if c == HOLE:
                         ew[:codes][void] = 0.0
                     if np.sum(ew) <= 0:  # everything is forbidden: the network alone decides

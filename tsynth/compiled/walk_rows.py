@@ -6,284 +6,21 @@ own stream and on nothing beside it.
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
-
 import numpy as np
 
-from tsynth.compiled import features, first_layer, layers, memory
-from tsynth.compiled.jit import compiled, uncounted
-from tsynth.compiled.random import normal, start, uniform
+from tsynth.compiled import features, fields, first_layer, layers, limits, memory
+from tsynth.compiled.jit import compiled
+from tsynth.compiled.random import start
 
-__all__ = ["Limits", "Nets", "walk"]
+__all__ = ["walk"]
 
-_forget, _remember, _number = memory.forget, memory.remember, memory.number_of
-_day_of, _unplaced = memory.day_of, memory.unplaced
-_own, _lately, _moment, _of_slot = features.own, features.lately, features.moment, features.of_slot
+N, LAST, HOURS = memory.N, memory.LAST, limits.HOURS
+_forget, _remember, _day_of = memory.forget, memory.remember, memory.day_of
+_lately, _moment, _of_slot = features.lately, features.moment, features.of_slot
 _assign, _layer, _pick, _exponentials = layers.assign, layers.layer, layers.pick, layers.exponentials
 _make_sums, _begin, _before = first_layer.make_sums, first_layer.begin, first_layer.before
 _after, _stay, _then = first_layer.after, first_layer.stay, first_layer.then
-N, LAST, TICK, LEVEL = memory.N, memory.LAST, memory.TICK, memory.LEVEL
-REACH = 4.0
-TRIES = 8
-HOURS = 64
-
-
-class Nets(NamedTuple):
-    """Weights as float32 arrays: three layers for events and for gaps, two for the trunk of the fields, two and a
-    skip for each field's head.
-
-    ``heads[begin[f]:]`` holds, one after another, the field's first layer (H + own, D), its bias, second layer
-    (D, out), skip (own, out) and bias.
-    """
-
-    event1: np.ndarray
-    event1_bias: np.ndarray
-    event2: np.ndarray
-    event2_bias: np.ndarray
-    event3: np.ndarray
-    event3_bias: np.ndarray
-    gap1: np.ndarray
-    gap1_bias: np.ndarray
-    gap2: np.ndarray
-    gap2_bias: np.ndarray
-    gap3: np.ndarray
-    gap3_bias: np.ndarray
-    trunk1: np.ndarray
-    trunk1_bias: np.ndarray
-    trunk2: np.ndarray
-    trunk2_bias: np.ndarray
-    heads: np.ndarray
-    begin: np.ndarray
-    width: np.ndarray
-    hidden: int
-    mixtures: int
-
-
-class Limits(NamedTuple):
-    """What may not be.
-
-    Attributes
-    ----------
-    tick : float
-        Length of a tick, 0 for gaps.
-    edges, inner : float64 arrays, (G + 1,) and (G, Q)
-        Lower edges of the classes of gaps; quantiles of the gaps inside each.
-    step : float
-        Lattice of times, 0 for none.
-    hour_weight : float64 array
-        Weight of each hour of the week, or of the day, or 1.
-    most, least : int
-        Rows of one entity; where gaps are drawn, none ends before it has `least`.
-    most_tick, most_month, most_ever : int64 array, (codes,)
-        Rows of one code on a tick, in a month, in all.
-    day_of_month, to_month_end, weekday : bool array, (codes, 31), (codes, 8), (codes, 7)
-        Where each code may fall.
-    pair : bool array, (codes + 1, codes)
-        Code before (the last row stands for a new tick) and code that may follow it on one tick.
-    opens, follows : bool array, (codes,)
-        Whether a code may come first, and later.
-    prior : float32 array, (fields, codes, options)
-        Logarithm of how often each code takes each choice, and copies where it can; -1e9 for what may not be.
-    floor : float
-        The running total must not be taken below it.
-    level_edges, level_keep : float64 array, (L,) and (L + 1,)
-        Classes of the running total after a row that takes from it, and the chance that such a row is kept and not
-        drawn anew.
-    end_shift : float64 array
-        What is added to the logit of the end after so many rows.
-    """
-
-    tick: float
-    edges: np.ndarray
-    inner: np.ndarray
-    step: float
-    hour_weight: np.ndarray
-    most: int
-    least: int
-    most_tick: np.ndarray
-    most_month: np.ndarray
-    most_ever: np.ndarray
-    day_of_month: np.ndarray
-    to_month_end: np.ndarray
-    weekday: np.ndarray
-    pair: np.ndarray
-    opens: np.ndarray
-    follows: np.ndarray
-    prior: np.ndarray
-    floor: float
-    level_edges: np.ndarray
-    level_keep: np.ndarray
-    end_shift: np.ndarray
-
-
-@uncounted
-def _gap(k, t, lim, lay, rng):
-    """A gap of class `k` after `t`: a quantile inside the class, by the weights of the hours."""
-    inner = lim.inner[k]
-    gap = inner[0]
-    top = 0.0
-    hours = len(lim.hour_weight)
-    for h in range(hours):
-        top = max(top, lim.hour_weight[h])
-    for _ in range(HOURS):
-        at = uniform(rng) * (len(inner) - 1)
-        low = int(at)
-        gap = inner[low] + (at - low) * (inner[low + 1] - inner[low])
-        if lim.step > 0:
-            gap = math.floor(gap / lim.step + 0.5) * lim.step
-            gap = max(gap, lim.edges[k])
-            if k + 1 < len(lim.edges) and gap >= lim.edges[k + 1]:
-                gap = max(lim.edges[k], lim.edges[k + 1] - lim.step)
-        if hours == 1:
-            break
-        hour = math.floor((t + gap) / lay.day * 24.0 + 1e-6) % hours
-        if uniform(rng) * top < lim.hour_weight[hour]:
-            break
-    return gap
-
-
-@uncounted
-def _later(inner, gap):
-    """Share of the gaps of a class that are at least `gap`."""
-    pieces = len(inner) - 1
-    left = 0.0
-    for q in range(pieces):
-        low, high = inner[q], inner[q + 1]
-        if low >= gap:
-            left += 1.0
-        elif high > gap:
-            left += (high - gap) / (high - low)
-        elif high == gap and low < high:
-            left += 1e-9  # on the edge itself
-    return left / pieces
-
-
-@uncounted
-def _codes(weight, m, lim, lay, t, before, tick_count, month_count, ever, calendar):
-    """Set the weight of every code that may not come now to 0."""
-    codes = len(lay.slot)
-    first = m.scalar[N] == 0
-    same = not first and t == m.scalar[LAST]
-    dom = ends = day_of_week = 0
-    if calendar:
-        d = _day_of(lay, t)
-        dom, ends, day_of_week = lay.calendar[d, 0], min(lay.calendar[d, 1], 7), lay.calendar[d, 2]
-    for c in range(codes):
-        ok = lim.opens[c] if first else lim.follows[c]
-        ok = ok and ever[c] < lim.most_ever[c]
-        if same:
-            ok = ok and tick_count[c] < lim.most_tick[c] and lim.pair[before, c]
-        else:
-            ok = ok and lim.pair[codes, c]
-        if calendar:
-            ok = ok and lim.day_of_month[c, dom] and lim.to_month_end[c, ends] and lim.weekday[c, day_of_week]
-            ok = ok and month_count[c] < lim.most_month[c]
-        if not ok:
-            weight[c] = 0.0
-
-
-@uncounted
-def _field(f, code, t, m, lay, lim, nets, h, x, hidden, out, weight, choice, value, rng):
-    """Draw field `f` of a row; `h` is the trunk."""
-    _outs(f, code, t, m, lay, lim, nets, h, x, hidden, out, choice, value)
-    _draw(f, code, m, lay, lim, nets, out, weight, choice, value, rng, False)
-
-
-@uncounted
-def _outs(f, code, t, m, lay, lim, nets, h, x, hidden, out, choice, value):
-    """Outputs of field `f`: logits of its choices and copies, -1e9 for what may not be, then its mixtures."""
-    width = _own(m, lay, t, code, f, choice, value, x)
-    outs = nets.width[f]
-    size = nets.begin[f]
-    many = len(h)
-    d = nets.hidden
-    one = nets.heads[size : size + (many + width) * d].reshape(many + width, d)
-    size += (many + width) * d
-    _assign(nets.heads[size : size + d], hidden)
-    size += d
-    two = nets.heads[size : size + d * outs].reshape(d, outs)
-    size += d * outs
-    skip = nets.heads[size : size + width * outs].reshape(width, outs)
-    size += width * outs
-    _assign(nets.heads[size : size + outs], out)
-    for k in range(many):
-        if h[k] > 0:
-            for j in range(d):
-                hidden[j] += h[k] * one[k, j]
-    for k in range(width):
-        if x[k] != 0:
-            v = np.float32(x[k])
-            for j in range(d):
-                hidden[j] += v * one[many + k, j]
-            for j in range(outs):
-                out[j] += v * skip[k, j]
-    for k in range(d):
-        if hidden[k] > 0:
-            for j in range(outs):
-                out[j] += hidden[k] * two[k, j]
-    # -- the choice
-    size = lay.choices[f]
-    first = lay.first[f]
-    slot = lay.slot[code]
-    held, held_here = m.choice[f], m.slot_choice[slot, f]
-    at = size + (2 if first >= 0 else 0)
-    if held >= 0:
-        out[held] += out[at]
-    if held_here >= 0:
-        out[held_here] += out[at + 1]
-    if lay.counts[f + 1] > lay.counts[f] and m.scalar[N] > 0:
-        for c in range(size):
-            out[c] += out[at + 2] * np.float32(m.tally[lay.counts[f] + c] / m.scalar[N])
-    options = size + (2 if first >= 0 else 0)
-    for c in range(options):
-        out[c] += lim.prior[f, code, c]
-    if first >= 0:
-        here = held_here >= first
-        if not here:
-            out[size] = np.float32(-1e9)
-        if held < first or (here and m.value[f] == m.slot_value[slot, f]):
-            out[size + 1] = np.float32(-1e9)
-
-
-@uncounted
-def _draw(f, code, m, lay, lim, nets, out, weight, choice, value, rng, filled):
-    """Draw field `f` by its outputs; where `filled`, null comes only if nothing else may."""
-    size, first = lay.choices[f], lay.first[f]
-    slot = lay.slot[code]
-    held, held_here = m.choice[f], m.slot_choice[slot, f]
-    options = size + (2 if first >= 0 else 0)
-    _exponentials(out, weight[:options])
-    if filled:
-        rest = 0.0
-        for c in range(1, options):
-            rest += weight[c]
-        if rest > 0:
-            weight[0] = 0.0
-    sign = lay.sign[code] if f == lay.total else 0.0
-    for _ in range(TRIES):
-        c = _pick(weight[:options], rng)
-        if c == size:
-            choice[f], value[f] = held_here, m.slot_value[slot, f]
-        elif c == size + 1 and first >= 0:
-            choice[f], value[f] = held, m.value[f]
-        else:
-            choice[f], value[f] = c, 0.0
-            if first >= 0 and c >= first:
-                mixtures = nets.mixtures
-                low = options + 3
-                _exponentials(out[low : low + mixtures], weight[options : options + mixtures])
-                k = _pick(weight[options : options + mixtures], rng)
-                mean = out[low + mixtures + k]
-                spread = math.exp(min(max(out[low + 2 * mixtures + k], -4.6), 1.5))
-                value[f] = _unplaced(lay, code, f, mean + spread * normal(rng))
-        if sign >= 0:
-            break
-        after = m.scalar[LEVEL] + sign * _number(lay, choice[f], value[f])
-        kept = lim.level_keep[np.searchsorted(lim.level_edges, after)]
-        if after >= min(lim.floor, m.scalar[LEVEL]) and (kept >= 1.0 or uniform(rng) < kept):
-            break
-    return
+_allowed, _gap_in, _later, _field_of = limits.allowed, limits.gap_in, limits.later, fields.field_of
 
 
 @compiled
@@ -317,9 +54,9 @@ def walk(
     -------
     offsets, time, code, choice, value : arrays
     """
-    fields, codes = len(lay.choices), len(lay.slot)
+    columns, codes = len(lay.choices), len(lay.slot)
     wide = 16
-    for f in range(fields):
+    for f in range(columns):
         wide = max(wide, nets.width[f] + lay.choices[f] + 8)
     x, out, weight = np.zeros(widest), np.zeros(wide, np.float32), np.zeros(2 * wide)
     hidden = np.zeros(nets.hidden, np.float32)
@@ -338,12 +75,12 @@ def walk(
     h1, h2 = np.zeros(len(trunk.bias), np.float32), np.zeros(nets.trunk2.shape[1], np.float32)
     bi, bx = np.empty(widest, np.int32), np.empty(widest)
     counts = np.zeros((3, codes), np.int64)  # rows of each code on the tick, in the month, in all
-    choice, value = np.zeros(fields, np.int64), np.zeros(fields)
+    choice, value = np.zeros(columns, np.int64), np.zeros(columns)
     base = len(nets.trunk1) - codes
     stepped = lim.tick == 0  # from gap to gap, else from tick to tick
     size = 1024
     time, code = np.empty(size), np.empty(size, np.int64)
-    choices, values = np.empty((size, fields), np.int32), np.empty((size, fields))
+    choices, values = np.empty((size, columns), np.int32), np.empty((size, columns))
     offsets = np.zeros(len(entities) + 1, np.int64)
     rng = np.empty(4, np.uint64)
     calendar = lay.day > 0
@@ -368,7 +105,7 @@ def walk(
         while True:
             fresh = stay < 0
             blank = r >= last or given_code[r] < 0  # whether anything is to be drawn
-            for f in range(fields):
+            for f in range(columns):
                 blank = blank or given_choice[r, f] < 0
             if fresh and blank:
                 stay = _lately(m, lay, bi, bx, 0)
@@ -401,18 +138,18 @@ def walk(
                     c = _pick(gw, rng)
                     if c == classes:
                         break
-                    t = m.scalar[LAST] + _gap(c, m.scalar[LAST], lim, lay, rng)
+                    t = m.scalar[LAST] + _gap_in(c, m.scalar[LAST], lim, lay, rng)
                     if forward:
                         for _ in range(HOURS):
                             if t >= resume[i]:
                                 break
-                            t = m.scalar[LAST] + _gap(c, m.scalar[LAST], lim, lay, rng)
+                            t = m.scalar[LAST] + _gap_in(c, m.scalar[LAST], lim, lay, rng)
                         t = max(t, resume[i])
                     elif must:
                         for _ in range(HOURS):
                             if t <= end[i]:
                                 break
-                            t = m.scalar[LAST] + _gap(c, m.scalar[LAST], lim, lay, rng)
+                            t = m.scalar[LAST] + _gap_in(c, m.scalar[LAST], lim, lay, rng)
                         t = max(m.scalar[LAST], min(t, end[i]))
                 elif not stepped and forward and m.scalar[N] > 0:
                     t = max(m.scalar[LAST] + lim.tick, resume[i])
@@ -443,7 +180,7 @@ def walk(
                     ew[codes] = 0.0
                 if not here:
                     kept = ew[codes]
-                    _codes(ew, m, lim, lay, t, before, counts[0], counts[1], counts[2], calendar)
+                    _allowed(ew, m, lim, lay, t, before, counts[0], counts[1], counts[2], calendar)
                     total = 0.0
                     for j in range(codes):
                         total += ew[j]
@@ -464,11 +201,11 @@ def walk(
                 for j in range(len(h1)):
                     h1[j] += row[j]
                 _layer(nets.trunk2, nets.trunk2_bias, h1, h2)
-            for f in range(fields):
+            for f in range(columns):
                 if here and given_choice[r, f] >= 0:
                     choice[f], value[f] = given_choice[r, f], given_value[r, f]
                 else:
-                    _field(f, c, t, m, lay, lim, nets, h2, x, hidden, out, weight, choice, value, rng)
+                    _field_of(f, c, t, m, lay, lim, nets, h2, x, hidden, out, weight, choice, value, rng)
             # -- what is kept of it
             slot = lay.slot[c]
             k = _of_slot(m, lay, slot, bi, bx, 0)
@@ -485,14 +222,14 @@ def walk(
             if n == size:
                 size *= 2
                 time, code = _longer(time, size), _longer(code, size)
-                grown = np.empty((size, fields), np.int32)
+                grown = np.empty((size, columns), np.int32)
                 grown[:n] = choices
                 choices = grown
-                wider = np.empty((size, fields))
+                wider = np.empty((size, columns))
                 wider[:n] = values
                 values = wider
             time[n], code[n] = t, c
-            for f in range(fields):
+            for f in range(columns):
                 choices[n, f], values[n, f] = choice[f], value[f]
             n += 1
             made += 1

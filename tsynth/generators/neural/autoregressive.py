@@ -11,7 +11,7 @@ import numpy as np
 
 from tsynth import nets
 from tsynth.compiled import memory as memories
-from tsynth.compiled.walk_rows import Nets
+from tsynth.compiled.fields import Nets
 from tsynth.data.encoding import Field, Rows
 from tsynth.data.streams import Streams, key
 from tsynth.generators.base import Generator

@@ -8,8 +8,8 @@ import numpy as np
 
 from tsynth.compiled import memory
 from tsynth.compiled.features import OWN, PER_CODE, PER_MOMENT
+from tsynth.compiled.limits import Limits
 from tsynth.compiled.memory import Layout
-from tsynth.compiled.walk_rows import Limits
 from tsynth.data.encoding.continuous import REACH, Continuous
 from tsynth.data.encoding.timing import gaps_of
 from tsynth.generators.neural.codes import lowest
@@ -270,7 +270,8 @@ def limits(made: dict[str, Any]) -> Limits:
     """The limits that compiled loops take."""
     plain = Limits(
         float(made["tick"]), made["edges"], made["inner"], float(made["step"]), made["hour_weight"],
-        int(made["most"]), int(made.get("least", 1)), made["most_tick"], made["most_month"], made["most_ever"], made["day_of_month"],
+        int(made["most"]), int(made.get("least", 1)), made["most_tick"], made["most_month"], made["most_ever"],
+        made["day_of_month"],
         made["to_month_end"], made["weekday"], made["pair"], made["opens"], made["follows"], made["prior"],
         float(made["floor"]), made["level_edges"], made["level_keep"], made["end_shift"],
     )  # fmt: skip

@@ -1,0 +1,154 @@
+"""Fields of a row by an autoregressive network: their outputs, and draws by these."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from tsynth.compiled import features, layers, memory
+from tsynth.compiled.jit import uncounted
+from tsynth.compiled.random import normal, uniform
+
+__all__ = ["Nets", "draw", "field_of", "outs"]
+
+N, LEVEL = memory.N, memory.LEVEL
+TRIES = 8
+"""Times that a value is drawn which would take the total too low."""
+_number, _unplaced, _own = memory.number_of, memory.unplaced, features.own
+_assign, _pick, _exponentials = layers.assign, layers.pick, layers.exponentials
+
+
+class Nets(NamedTuple):
+    """Weights as float32 arrays: three layers for events and for gaps, two for the trunk of the fields, two and a
+    skip for each field's head.
+
+    ``heads[begin[f]:]`` holds, one after another, the field's first layer (H + own, D), its bias, second layer
+    (D, out), skip (own, out) and bias.
+    """
+
+    event1: np.ndarray
+    event1_bias: np.ndarray
+    event2: np.ndarray
+    event2_bias: np.ndarray
+    event3: np.ndarray
+    event3_bias: np.ndarray
+    gap1: np.ndarray
+    gap1_bias: np.ndarray
+    gap2: np.ndarray
+    gap2_bias: np.ndarray
+    gap3: np.ndarray
+    gap3_bias: np.ndarray
+    trunk1: np.ndarray
+    trunk1_bias: np.ndarray
+    trunk2: np.ndarray
+    trunk2_bias: np.ndarray
+    heads: np.ndarray
+    begin: np.ndarray
+    width: np.ndarray
+    hidden: int
+    mixtures: int
+
+
+@uncounted
+def field_of(f, code, t, m, lay, lim, nets, h, x, hidden, out, weight, choice, value, rng):
+    """Draw field `f` of a row; `h` is the trunk."""
+    outs(f, code, t, m, lay, lim, nets, h, x, hidden, out, choice, value)
+    draw(f, code, m, lay, lim, nets, out, weight, choice, value, rng, False)
+
+
+@uncounted
+def outs(f, code, t, m, lay, lim, nets, h, x, hidden, out, choice, value):
+    """Outputs of field `f`: logits of its choices and copies, -1e9 for what may not be, then its mixtures."""
+    width = _own(m, lay, t, code, f, choice, value, x)
+    outs = nets.width[f]
+    size = nets.begin[f]
+    many = len(h)
+    d = nets.hidden
+    one = nets.heads[size : size + (many + width) * d].reshape(many + width, d)
+    size += (many + width) * d
+    _assign(nets.heads[size : size + d], hidden)
+    size += d
+    two = nets.heads[size : size + d * outs].reshape(d, outs)
+    size += d * outs
+    skip = nets.heads[size : size + width * outs].reshape(width, outs)
+    size += width * outs
+    _assign(nets.heads[size : size + outs], out)
+    for k in range(many):
+        if h[k] > 0:
+            for j in range(d):
+                hidden[j] += h[k] * one[k, j]
+    for k in range(width):
+        if x[k] != 0:
+            v = np.float32(x[k])
+            for j in range(d):
+                hidden[j] += v * one[many + k, j]
+            for j in range(outs):
+                out[j] += v * skip[k, j]
+    for k in range(d):
+        if hidden[k] > 0:
+            for j in range(outs):
+                out[j] += hidden[k] * two[k, j]
+    # -- the choice
+    size = lay.choices[f]
+    first = lay.first[f]
+    slot = lay.slot[code]
+    held, held_here = m.choice[f], m.slot_choice[slot, f]
+    at = size + (2 if first >= 0 else 0)
+    if held >= 0:
+        out[held] += out[at]
+    if held_here >= 0:
+        out[held_here] += out[at + 1]
+    if lay.counts[f + 1] > lay.counts[f] and m.scalar[N] > 0:
+        for c in range(size):
+            out[c] += out[at + 2] * np.float32(m.tally[lay.counts[f] + c] / m.scalar[N])
+    options = size + (2 if first >= 0 else 0)
+    for c in range(options):
+        out[c] += lim.prior[f, code, c]
+    if first >= 0:
+        here = held_here >= first
+        if not here:
+            out[size] = np.float32(-1e9)
+        if held < first or (here and m.value[f] == m.slot_value[slot, f]):
+            out[size + 1] = np.float32(-1e9)
+
+
+@uncounted
+def draw(f, code, m, lay, lim, nets, out, weight, choice, value, rng, filled):
+    """Draw field `f` by its outputs; where `filled`, null comes only if nothing else may."""
+    size, first = lay.choices[f], lay.first[f]
+    slot = lay.slot[code]
+    held, held_here = m.choice[f], m.slot_choice[slot, f]
+    options = size + (2 if first >= 0 else 0)
+    _exponentials(out, weight[:options])
+    if filled:
+        rest = 0.0
+        for c in range(1, options):
+            rest += weight[c]
+        if rest > 0:
+            weight[0] = 0.0
+    sign = lay.sign[code] if f == lay.total else 0.0
+    for _ in range(TRIES):
+        c = _pick(weight[:options], rng)
+        if c == size:
+            choice[f], value[f] = held_here, m.slot_value[slot, f]
+        elif c == size + 1 and first >= 0:
+            choice[f], value[f] = held, m.value[f]
+        else:
+            choice[f], value[f] = c, 0.0
+            if first >= 0 and c >= first:
+                mixtures = nets.mixtures
+                low = options + 3
+                _exponentials(out[low : low + mixtures], weight[options : options + mixtures])
+                k = _pick(weight[options : options + mixtures], rng)
+                mean = out[low + mixtures + k]
+                spread = math.exp(min(max(out[low + 2 * mixtures + k], -4.6), 1.5))
+                value[f] = _unplaced(lay, code, f, mean + spread * normal(rng))
+        if sign >= 0:
+            break
+        after = m.scalar[LEVEL] + sign * _number(lay, choice[f], value[f])
+        kept = lim.level_keep[np.searchsorted(lim.level_edges, after)]
+        if after >= min(lim.floor, m.scalar[LEVEL]) and (kept >= 1.0 or uniform(rng) < kept):
+            break
+    return
