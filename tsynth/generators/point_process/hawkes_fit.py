@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -232,8 +232,9 @@ def learn_process(
     rows = np.diff(events.offsets)
     if seen.counted:
         extras["rows"] = np.where(rows > 0, rows, np.nan).astype(np.float64)
+    process = _floored(made.process, float((scale * by(made)) @ (events.end - events.start)))
     return Learned(
-        made.process,
+        process,
         {**_plain(made), "events": events.n_events, "sequences": events.n_sequences,
          "ties": [ties.sentence()] if ties.seen > 0 else [], "window": window.why},
         _frailty(variance, seen, rows, window),
@@ -251,6 +252,20 @@ def _silent(types: int) -> Fit:
     said = "no sequence has an event after its first in a window of some length, so no rate was learned"
     none = np.empty(0)
     return Fit(Process(Baseline(np.zeros(types)), nothing), 0.0, [], none, none, messages=[said])
+
+
+def _floored(process: Process, exposure: float) -> Process:
+    """The process with rates of immigrants that are nowhere 0: of each type half an event in all windows together.
+
+    Else an event that nothing excited, though rare, would be held impossible.
+    """
+    base = process.baseline
+    if not base.level.any() or exposure <= 0:
+        return process
+    least = 0.5 / exposure
+    level = np.maximum(base.level, least)
+    factors = np.maximum(base.factors, least / level[None, :] if base.factors.shape[1] > 1 else least / level.max())
+    return replace(process, baseline=replace(base, level=level, factors=np.ascontiguousarray(factors)))
 
 
 def _penalty(asked: Asked, types: int) -> tuple[str | None, float | str]:
