@@ -113,13 +113,14 @@ def _pop(heap, tags, waiting):
 
 
 @compiled
-def _bear(state, births, kind, factor, time, low, high, parent, heap, tags, waiting):
+def _bear(
+    state, law, offsets, keep, other, targets, first, second, expected, fastest, slowest, kind, time, low, high,
+    parent, heap, tags, waiting,
+):  # fmt: skip
     """Push the children with delays in (low, high] of an event at `time`; returns heap, tags and how many wait.
 
     More than `CROWD` are not drawn: -1 comes back for how many.
     """
-    law = births.law
-    expected = births.expected[kind] * factor
     if not expected > 0.0 or not high > low:
         return heap, tags, waiting
     # Exponential: a uniform below `share` is turned into a delay by each slot's own decay, and what falls beyond
@@ -127,12 +128,11 @@ def _bear(state, births, kind, factor, time, low, high, parent, heap, tags, wait
     share = 1.0
     begun = 0.0
     if law == EXPONENTIAL:
-        share = -math.expm1(-births.fastest[kind] * (high - low))
-        expected *= share * math.exp(-births.slowest[kind] * low)
+        share = -math.expm1(-fastest * (high - low))
+        expected *= share * math.exp(-slowest * low)
     elif law == POWER:
-        c, p = births.first[0], births.second[0]
-        begun = omori(low, c, p)
-        share = omori(high, c, p) - begun
+        begun = omori(low, first[0], second[0])
+        share = omori(high, first[0], second[0]) - begun
         expected *= share
     if not expected < CROWD - waiting:
         return heap, tags, -1
@@ -144,20 +144,19 @@ def _bear(state, births, kind, factor, time, low, high, parent, heap, tags, wait
         labels[:waiting] = tags[:waiting]
         heap, tags = wider, labels
     for _ in range(n):
-        slot = pick(state, births.columns, kind)
-        first, second = births.first[slot], births.second[slot]
+        slot = pick(state, offsets, keep, other, kind)
         if law == EXPONENTIAL:
-            if low > 0.0 and first > births.slowest[kind]:
-                if uniform(state) >= math.exp(-(first - births.slowest[kind]) * low):
-                    continue
+            decay = first[slot]
+            if low > 0.0 and decay > slowest and uniform(state) >= math.exp((slowest - decay) * low):
+                continue
             delay = exponential(state) if share == 1.0 else -math.log1p(-open_uniform(state) * share)
-            delay = low + delay / first
+            delay = low + delay / decay
         elif law == POWER:
-            delay = omori_delay(begun + open_uniform(state) * share, first, second)
+            delay = omori_delay(begun + open_uniform(state) * share, first[slot], second[slot])
         else:
-            delay = first + open_uniform(state) * (second - first)
+            delay = first[slot] + open_uniform(state) * (second[slot] - first[slot])
         if low < delay <= high:
-            _push(heap, tags, waiting, time + delay, births.targets[slot], parent)
+            _push(heap, tags, waiting, time + delay, targets[slot], parent)
             waiting += 1
     return heap, tags, waiting
 
@@ -185,10 +184,27 @@ def clusters(
     state = np.empty(4, np.uint64)
     heap = np.empty(256)
     tags = np.empty((256, 2), np.int64)
-    n_types = len(births.expected)
-    laws = len(origin_types.offsets) - 1
+    edges, cumulative, rate, period, phase = clock
+    origin_offsets, origin_keep, origin_other = origin_types
+    (
+        law,
+        columns,
+        targets,
+        ones,
+        twos,
+        expected,
+        fastest,
+        slowest,
+        power,
+        reference,
+        size_offsets,
+        size_values,
+    ) = births
+    column_offsets, column_keep, column_other = columns
+    laws = len(origin_offsets) - 1
     past_offsets, past_times, past_types, past_factors, past_generations = past
-    sized = len(births.sizes) > 0
+    n_types = len(expected)
+    sized = len(size_values) > 0
     labelled = len(parents) > 0
     row = offsets[first]
     for i in range(first, len(entities)):
@@ -196,13 +212,15 @@ def clusters(
         waiting = 0
         stop, share = end[i], scale[i]
         for r in range(past_offsets[i], past_offsets[i + 1]):
+            kind = past_types[r]
             heap, tags, waiting = _bear(
-                state, births, past_types[r], past_factors[r], past_times[r], begin[i] - past_times[r],
-                stop - past_times[r], -(r + 2), heap, tags, waiting,
+                state, law, column_offsets, column_keep, column_other, targets, ones, twos,
+                expected[kind] * past_factors[r], fastest[kind], slowest[kind], kind, past_times[r],
+                begin[i] - past_times[r], stop - past_times[r], -(r + 2), heap, tags, waiting,
             )  # fmt: skip
             if waiting < 0:
                 return -(i + 1)
-        reached = locate(clock, begin[i])
+        reached = locate(edges, cumulative, rate, period, phase, begin[i])
         immigrant = begin[i]
         cell = 0
         limit = min(offsets[i] + most, len(times))
@@ -210,14 +228,16 @@ def clusters(
         while row < limit:
             if new:
                 reached += exponential(state) / share
-                time, cell = ring(clock, reached)
+                time, cell = ring(edges, cumulative, rate, period, phase, reached)
                 immigrant = max(time, immigrant)
             new = waiting == 0 or immigrant < heap[0]
             if new:
                 if not immigrant < stop:
                     break
                 time, parent = immigrant, np.int64(-1)
-                kind = pick(state, origin_types, cell if laws > 1 else 0) % n_types
+                kind = (
+                    pick(state, origin_offsets, origin_keep, origin_other, cell if laws > 1 else 0) % n_types
+                )
             else:
                 time, kind, parent = heap[0], tags[0, 0], tags[0, 1]
                 _pop(heap, tags, waiting)
@@ -227,9 +247,9 @@ def clusters(
                 time = max(time, begin[i])
             factor = 1.0
             if sized:
-                low = births.size_offsets[kind]
-                size = births.sizes[low + integer(state, births.size_offsets[kind + 1] - low)]
-                factor = math.exp(births.power * (size - births.reference))
+                low = size_offsets[kind]
+                size = size_values[low + integer(state, size_offsets[kind + 1] - low)]
+                factor = math.exp(power * (size - reference))
                 sizes[row] = size
             times[row] = time
             types[row] = kind
@@ -242,8 +262,10 @@ def clusters(
                     generation = past_generations[-parent - 2] + 1
                 generations[row] = generation
             heap, tags, waiting = _bear(
-                state, births, kind, factor, time, 0.0, stop - time, row, heap, tags, waiting
-            )
+                state, law, column_offsets, column_keep, column_other, targets, ones, twos,
+                expected[kind] * factor, fastest[kind], slowest[kind], kind, time, 0.0, stop - time, row, heap, tags,
+                waiting,
+            )  # fmt: skip
             row += 1
             if waiting < 0:
                 return -(i + 1)

@@ -55,35 +55,36 @@ class Table(NamedTuple):
 
 
 @compiled
-def locate(clock, time):
-    """Integral of the rate up to `time`: from the first edge, or from `phase` where there is a period."""
-    edges, cumulative, rate = clock.edges, clock.cumulative, clock.rate
+def locate(edges, cumulative, rate, period, phase, time):
+    """Integral of the rate up to `time`: from the first edge, or from `phase` where there is a period.
+
+    This and `ring` take the fields of a `Clock` one by one: numba counts references to arrays in a tuple each time.
+    """
     turns = 0.0
     place = time
-    if clock.period > 0.0:
-        turns = math.floor((time - clock.phase) / clock.period)
-        place = min(max(time - clock.phase - turns * clock.period, 0.0), clock.period)
+    if period > 0.0:
+        turns = math.floor((time - phase) / period)
+        place = min(max(time - phase - turns * period, 0.0), period)
     cell = min(max(np.searchsorted(edges, place, "right") - 1, 0), len(rate) - 1)
     return turns * cumulative[len(rate)] + cumulative[cell] + (place - edges[cell]) * rate[cell]
 
 
 @compiled
-def ring(clock, reached):
+def ring(edges, cumulative, rate, period, phase, reached):
     """Time at which the integral of the rate is `reached`, and the cell; infinite where it never is."""
-    edges, cumulative, rate = clock.edges, clock.cumulative, clock.rate
     cells = len(rate)
     if cells == 1:
-        return clock.phase + edges[0] + reached / rate[0], 0
+        return phase + edges[0] + reached / rate[0], 0
     if not reached < math.inf:
         return math.inf, 0
-    origin = clock.phase
-    if clock.period > 0.0:
+    origin = phase
+    if period > 0.0:
         whole = cumulative[cells]
         if not whole > 0.0:
             return math.inf, 0
         turns = math.floor(reached / whole)
         reached = max(reached - turns * whole, 0.0)
-        origin += turns * clock.period
+        origin += turns * period
     # The last edge at or before: its cell has a rate above 0, unless nothing comes any more.
     cell = min(max(np.searchsorted(cumulative, reached, "right") - 1, 0), cells - 1)
     if not rate[cell] > 0.0:
@@ -94,9 +95,11 @@ def ring(clock, reached):
 @compiled
 def elapsed(clock, begin, end):
     """Integral of the rate over each window."""
+    edges, cumulative, rate, period, phase = clock
     out = np.empty(len(begin))
     for i in range(len(begin)):
-        out[i] = locate(clock, end[i]) - locate(clock, begin[i])
+        out[i] = locate(edges, cumulative, rate, period, phase, end[i])
+        out[i] -= locate(edges, cumulative, rate, period, phase, begin[i])
     return out
 
 
@@ -159,14 +162,15 @@ def aliases(offsets, weights):
 
 
 @compiled
-def pick(state, table, law):
+def pick(state, offsets, keep, other, law):
     """Slot drawn from law number `law` of a `Table`, by one uniform; a law of one slot needs none."""
-    low = table.offsets[law]
-    n = table.offsets[law + 1] - low
+    low = offsets[law]
+    n = offsets[law + 1] - low
     if n == 1:
         return low
     u = uniform(state) * n
     slot = np.int64(u)
     u -= slot
     slot += low
-    return slot if u < table.keep[slot] else table.other[slot]
+    second = other[slot]  # read in any case, so that nothing branches
+    return slot if u < keep[slot] else second

@@ -32,28 +32,30 @@ _HALF_ROOT = 0x3FE6A09E667F3BCD
 
 
 @compiled
-def settle(times, bits, origin, upper, decay, flushed, row, exponent):
-    """Turn products of survival factors, in rows `flushed` to `row` of `times`, into times.
+def settle(survival, bits, origin, upper, exponent, decay, times, row, n):
+    """Turn n products of survival factors into times, from row `row` on.
 
     ``min(origin - log(product) / decay, upper)``. The logarithm is that of FreeBSD's ``e_log.c`` (error below 1 ulp),
     written so that it vectorises and gives the same bytes on each machine.
 
     Parameters
     ----------
-    times, bits : float64 array and the same memory as int64
+    survival, bits : float64 array, (BLOCK,), and the same memory as int64
+        Overwritten.
     origin, upper, exponent : float64 array, (BLOCK,)
-        Row r stands at place ``r - flushed``; `exponent` is room to work in.
+        `exponent` is room to work in.
     decay : float
-    flushed, row : int
+    times : float64 array
+    row, n : int
     """
-    for j in range(row - flushed):
-        b = bits[flushed + j]
+    for j in range(n):
+        b = bits[j]
         e = (b - _HALF_ROOT) >> 52
+        bits[j] = b - (e << 52)
         exponent[j] = e
-        bits[flushed + j] = b - (e << 52)
     inverse = 1.0 / decay
-    for j in range(row - flushed):
-        f = times[flushed + j] - 1.0
+    for j in range(n):
+        f = survival[j] - 1.0
         s = f / (2.0 + f)
         z = s * s
         r = z * 1.479819860511658591e-01 + 1.531383769920937332e-01
@@ -65,7 +67,8 @@ def settle(times, bits, origin, upper, decay, flushed, row, exponent):
         k = exponent[j]
         log = k * 6.93147180369123816490e-01 - ((s * (f - r) - k * 1.90821492927058770002e-10) - f)
         time = origin[j] - log * inverse
-        times[flushed + j] = min(time, upper[j])
+        bound = upper[j]
+        times[row + j] = time if time < bound else bound
 
 
 @compiled
@@ -118,32 +121,33 @@ def exponential_paths(
     """
     state = np.empty(4, np.uint64)
     draws = np.empty(_DRAWS)
-    origins, uppers, exponent = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
-    bits = times.view(np.int64)
-    constant = len(clock.rate) == 1
-    rate = clock.rate[0]
-    flushed = row = offsets[first]
+    survivals, origins, uppers, exponent = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    bits = survivals.view(np.int64)
+    edges, cumulative, rate, period, phase = clock
+    constant = len(rate) == 1
+    written = offsets[first]
+    n = 0  # rows in the block, not yet written
     for i in range(first, len(entities)):
         start(state, key, entities[i])
         filled = _more(state, draws, 4)
         at = 0
         x = excited[i]
         origin, stop, share = begin[i], end[i], scale[i]
-        reached = 0.0 if constant else locate(clock, origin)
+        reached = 0.0 if constant else locate(edges, cumulative, rate, period, phase, origin)
         immigrant = origin
         limit = min(offsets[i] + most, len(times))
-        block = min(flushed + BLOCK, limit)
+        block = min(BLOCK, limit - written)
         new = True
-        while row < limit:
+        while n < block:
             if new:  # when the next immigrant comes
                 if at == filled:
                     filled = _more(state, draws, filled)
                     at = 0
                 if constant:
-                    immigrant = origin + draws[at] / (rate * share)
+                    immigrant = origin + draws[at] / (rate[0] * share)
                 else:
                     reached += draws[at] / share
-                    immigrant = max(ring(clock, reached)[0], origin)
+                    immigrant = max(ring(edges, cumulative, rate, period, phase, reached)[0], origin)
                 at += 1
             new = immigrant < stop
             upper = immigrant if new else stop
@@ -167,36 +171,31 @@ def exponential_paths(
                     break
                 survival = product
                 x = left + jump
-                times[row] = survival
-                origins[row - flushed] = origin
-                uppers[row - flushed] = upper
-                row += 1
-                if row == block:
-                    if row == limit:
+                survivals[n], origins[n], uppers[n] = survival, origin, upper
+                n += 1
+                if n == block:
+                    settle(survivals, bits, origins, uppers, exponent, decay, times, written, n)
+                    written += n
+                    n = 0
+                    block = min(BLOCK, limit - written)
+                    if block == 0:
                         break
-                    settle(times, bits, origins, uppers, decay, flushed, row, exponent)
-                    flushed = row
-                    block = min(flushed + BLOCK, limit)
-            if last or row == limit:
+            if last or block == 0:
                 break
             x *= silent / survival
             origin = upper
             if new:
                 x += jump
-                times[row] = 1.0
-                origins[row - flushed] = origin
-                uppers[row - flushed] = origin
-                row += 1
-                if row == block and row < limit:
-                    settle(times, bits, origins, uppers, decay, flushed, row, exponent)
-                    flushed = row
-                    block = min(flushed + BLOCK, limit)
-        full = row == len(times) and row < offsets[i] + most
-        if full or row == flushed + BLOCK:
-            settle(times, bits, origins, uppers, decay, flushed, row, exponent)
-            flushed = row
-        if full:
+                survivals[n], origins[n], uppers[n] = 1.0, origin, origin
+                n += 1
+                if n == block:
+                    settle(survivals, bits, origins, uppers, exponent, decay, times, written, n)
+                    written += n
+                    n = 0
+                    block = min(BLOCK, limit - written)
+        if written + n == len(times) and written + n < offsets[i] + most:
+            settle(survivals, bits, origins, uppers, exponent, decay, times, written, n)
             return i  # begun anew in a larger room: the draws of a sequence are its own
-        offsets[i + 1] = row
-    settle(times, bits, origins, uppers, decay, flushed, row, exponent)
+        offsets[i + 1] = written + n
+    settle(survivals, bits, origins, uppers, exponent, decay, times, written, n)
     return len(entities)

@@ -65,18 +65,18 @@ def linked(x, link, level):
 
 
 @compiled
-def _fade(values, drives, faded, gap):
+def _fade(values, decay_of, decays, faded, gap):
     """Let `gap` pass."""
     for d in range(len(faded)):
-        faded[d] = math.exp(-drives.decays[d] * gap)
+        faded[d] = math.exp(-decays[d] * gap)
     for g in range(len(values)):
-        values[g] *= faded[drives.decay_of[g]]
+        values[g] *= faded[decay_of[g]]
 
 
 @compiled
-def _excite(values, drives, kind, factor):
-    for s in range(drives.offsets[kind], drives.offsets[kind + 1]):
-        values[drives.part[s]] += drives.amount[s] * factor
+def _excite(values, offsets, part, amount, kind, factor):
+    for s in range(offsets[kind], offsets[kind + 1]):
+        values[part[s]] += amount[s] * factor
 
 
 @compiled
@@ -104,12 +104,15 @@ def thinned(
     """
     state = np.empty(4, np.uint64)
     cells, n_types = rates.shape
-    values = np.zeros(len(drives.target))
-    faded = np.ones(len(drives.decays))
+    target, decay_of, negative, decays, columns, part, amount, power, reference, size_offsets, size_values = (
+        drives
+    )
+    values = np.zeros(len(target))
+    faded = np.ones(len(decays))
     high, low = np.empty(n_types), np.empty(n_types)
     past_offsets, past_times, past_types, past_factors = past
-    sized = len(drives.sizes) > 0
-    ahead = 0.5 / max(np.max(drives.decays), 1e-300) if len(drives.decays) > 0 else math.inf
+    sized = len(size_values) > 0
+    ahead = 0.5 / max(np.max(decays), 1e-300) if len(decays) > 0 else math.inf
     row = offsets[first]
     for i in range(first, len(entities)):
         start(state, key, entities[i])
@@ -118,10 +121,10 @@ def thinned(
         before = now
         for r in range(past_offsets[i], past_offsets[i + 1]):
             if r > past_offsets[i]:
-                _fade(values, drives, faded, past_times[r] - before)
+                _fade(values, decay_of, decays, faded, past_times[r] - before)
             before = past_times[r]
-            _excite(values, drives, past_types[r], past_factors[r])
-        _fade(values, drives, faded, now - before)
+            _excite(values, columns, part, amount, past_types[r], past_factors[r])
+        _fade(values, decay_of, decays, faded, now - before)
         base = 0.0
         place = now
         if period > 0.0:
@@ -145,11 +148,11 @@ def thinned(
                 low[m] = 0.0
             deepest = 0.0
             for g in range(len(values)):
-                if drives.negative[g]:
-                    low[drives.target[g]] += values[g]
-                    deepest = min(deepest, low[drives.target[g]])
+                if negative[g]:
+                    low[target[g]] += values[g]
+                    deepest = min(deepest, low[target[g]])
                 else:
-                    high[drives.target[g]] += values[g]
+                    high[target[g]] += values[g]
             bound = 0.0
             for m in range(n_types):
                 bound += linked(high[m], link, levels[m])
@@ -165,17 +168,17 @@ def thinned(
             if not time < until:
                 if not until < stop:
                     break
-                _fade(values, drives, faded, until - now)
+                _fade(values, decay_of, decays, faded, until - now)
                 now = until
                 continue
             if not time < stop:
                 break
-            _fade(values, drives, faded, time - now)
+            _fade(values, decay_of, decays, faded, time - now)
             now = time
             for m in range(n_types):
                 high[m] = share * rates[cell, m]
             for g in range(len(values)):
-                high[drives.target[g]] += values[g]
+                high[target[g]] += values[g]
             u = uniform(state) * bound
             kind = -1
             for m in range(n_types):
@@ -187,11 +190,11 @@ def thinned(
                 continue
             factor = 1.0
             if sized:
-                lowest = drives.size_offsets[kind]
-                size = drives.sizes[lowest + integer(state, drives.size_offsets[kind + 1] - lowest)]
-                factor = math.exp(drives.power * (size - drives.reference))
+                lowest = size_offsets[kind]
+                size = size_values[lowest + integer(state, size_offsets[kind + 1] - lowest)]
+                factor = math.exp(power * (size - reference))
                 sizes[row] = size
-            _excite(values, drives, kind, factor)
+            _excite(values, columns, part, amount, kind, factor)
             times[row] = now
             types[row] = kind
             row += 1

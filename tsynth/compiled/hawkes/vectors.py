@@ -2,8 +2,8 @@
 
 Per component the excited intensity of all types together decays as one number, so that the clocks of `paths` serve.
 Which type an excited event has is found by its parent's type: the weights of the past events, summed by type, stand in
-the leaves of a binary tree of sums, from which a type is drawn and changed in log2(M) steps; the child's type is then
-drawn from the parent's column in constant time. The leaves are kept in units that decay with the process.
+a binary tree of sums, in which a type is drawn and changed in log2(M) steps; the child's type is then
+drawn from the parent's column in constant time. The weights are kept in units that decay with the process.
 """
 
 from __future__ import annotations
@@ -23,55 +23,74 @@ _SMALL = 1e-100
 
 
 @compiled
-def _plant(tree, leaf, value):
-    """Set a leaf and the sums above it."""
-    tree[leaf] = value
-    while leaf > 1:
-        value += tree[leaf ^ 1]
-        leaf >>= 1
-        tree[leaf] = value
+def _depth(n_types):
+    """Levels of a binary tree with a leaf a type."""
+    depth = 0
+    while (1 << depth) < n_types:
+        depth += 1
+    return depth
 
 
 @compiled
-def _climb(tree, first, u):
-    """Leaf at which the running sum of leaves passes u, 0 <= u < tree[1]; leaves begin at `first`."""
-    node = 1
-    while node < first:
-        node <<= 1
-        left = tree[node]
-        if u >= left and tree[node + 1] > 0.0:
-            u -= left
-            node += 1
-    return node
+def _raise(tree, depth, leaf, value):
+    """Add to a leaf, and make the sums above it anew."""
+    node = (1 << depth) + leaf
+    value += tree[node]
+    tree[node] = value
+    while node > 1:
+        value += tree[node ^ 1]
+        node >>= 1
+        tree[node] = value
 
 
 @compiled
-def _shrink(tree, first, touched, count, factor):
-    """Multiply the touched leaves (0 clears them) and mend the sums; returns how many are still above 0."""
+def _climb(state, tree, depth):
+    """Type drawn with the weights in the leaves; written without branches on what is drawn."""
+    if depth == 0:
+        return np.int64(0)
+    while True:
+        u = uniform(state) * tree[1]
+        node = np.int64(1)
+        for _ in range(depth):
+            node <<= 1
+            left = tree[node]
+            right = u >= left
+            u -= left * right
+            node += right
+        if tree[node] > 0.0:  # else rounding led to a type of none
+            return node - (1 << depth)
+
+
+@compiled
+def _shrink(tree, depth, touched, count, factor):
+    """Multiply all weights (0 clears them); returns how many are above 0."""
+    first = 1 << depth
+    for c in range(count):
+        weight = tree[first + touched[c]] * factor
+        node = first + touched[c]
+        while node > 0:
+            tree[node] = 0.0
+            node >>= 1
+        tree[first + touched[c]] = weight
     kept = 0
     for c in range(count):
-        leaf = touched[c]
-        tree[leaf] *= factor
-        if tree[leaf] > 0.0:
-            touched[kept] = leaf
+        weight = tree[first + touched[c]]
+        if weight > 0.0:
+            touched[kept] = touched[c]
             kept += 1
-        if 16 * count < first:
-            _plant(tree, leaf, tree[leaf])
-    if 16 * count >= first:
-        for node in range(first - 1, 0, -1):
-            tree[node] = tree[2 * node] + tree[2 * node + 1]
+            tree[first + touched[c]] = 0.0
+            _raise(tree, depth, touched[c], weight)
     return kept
 
 
 @compiled
-def _add(tree, first, touched, count, kind, value):
-    """Add to a type's leaf; returns how many leaves are touched."""
+def _add(tree, depth, touched, count, kind, value):
+    """Add to a type's weight; returns how many types have one."""
     if value > 0.0:
-        leaf = first + kind
-        if tree[leaf] == 0.0:
-            touched[count] = leaf
+        if tree[(1 << depth) + kind] == 0.0:
+            touched[count] = kind
             count += 1
-        _plant(tree, leaf, tree[leaf] + value)
+        _raise(tree, depth, kind, value)
     return count
 
 
@@ -100,36 +119,38 @@ def one_clock(
     """
     state = np.empty(4, np.uint64)
     n_types = len(jumps)
-    leaves = 1
-    while leaves < n_types:
-        leaves *= 2
-    tree = np.zeros(2 * leaves)
+    depth = _depth(n_types)
+    tree = np.zeros(2 << depth)  # weights of the past events of each type, in units that decay with them
     touched = np.empty(n_types, np.int64)
     count = 0
-    origins, uppers, exponent = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
-    bits = times.view(np.int64)
-    laws = len(origin_types.offsets) - 1
+    survivals, origins, uppers, exponent = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    bits = survivals.view(np.int64)
+    edges, cumulative, rate, period, phase = clock
+    origin_offsets, origin_keep, origin_other = origin_types
+    column_offsets, column_keep, column_other = columns
+    laws = len(origin_offsets) - 1
     past_offsets, past_times, past_types = past
-    flushed = row = offsets[first]
+    written = offsets[first]
+    n = 0  # rows in the block, not yet written
     for i in range(first, len(entities)):
         start(state, key, entities[i])
-        count = _shrink(tree, leaves, touched, count, 0.0)
+        count = _shrink(tree, depth, touched, count, 0.0)
         origin, stop, share = begin[i], end[i], scale[i]
         for r in range(past_offsets[i], past_offsets[i + 1]):
             weight = jumps[past_types[r]] * math.exp(-decay * (origin - past_times[r]))
-            count = _add(tree, leaves, touched, count, past_types[r], weight)
-        unit = 1.0  # of the leaves, in intensity
-        reached = locate(clock, origin)
+            count = _add(tree, depth, touched, count, past_types[r], weight)
+        unit = 1.0  # of the weights, in intensity
+        reached = locate(edges, cumulative, rate, period, phase, origin)
         immigrant = origin
         cell = 0
         limit = min(offsets[i] + most, len(times))
-        block = min(flushed + BLOCK, limit)
+        block = min(BLOCK, limit - written)
         new = True
-        while row < limit:
+        while n < block:
             x = tree[1] * unit
             if new:
                 reached += exponential(state) / share
-                immigrant, cell = ring(clock, reached)
+                immigrant, cell = ring(edges, cumulative, rate, period, phase, reached)
                 immigrant = max(immigrant, origin)
             new = immigrant < stop
             upper = immigrant if new else stop
@@ -148,49 +169,45 @@ def one_clock(
                 if not product > silent:
                     break
                 survival = product
-                parent = _climb(tree, leaves, uniform(state) * tree[1]) - leaves
-                kind = targets[pick(state, columns, parent)]
+                parent = _climb(state, tree, depth)
+                kind = targets[pick(state, column_offsets, column_keep, column_other, parent)]
                 x = left + jumps[kind]
-                count = _add(tree, leaves, touched, count, kind, jumps[kind] / (unit * survival))
-                times[row] = survival
-                types[row] = kind
-                origins[row - flushed] = origin
-                uppers[row - flushed] = upper
-                row += 1
-                if row == block:
-                    if row == limit:
+                weight = jumps[kind] / (unit * survival)
+                count = _add(tree, depth, touched, count, kind, weight)
+                types[written + n] = kind
+                survivals[n], origins[n], uppers[n] = survival, origin, upper
+                n += 1
+                if n == block:
+                    settle(survivals, bits, origins, uppers, exponent, decay, times, written, n)
+                    written += n
+                    n = 0
+                    block = min(BLOCK, limit - written)
+                    if block == 0:
                         break
-                    settle(times, bits, origins, uppers, decay, flushed, row, exponent)
-                    flushed = row
-                    block = min(flushed + BLOCK, limit)
-            if last or row == limit:
+            if last or block == 0:
                 break
             unit *= silent
             origin = upper
             if unit < _SMALL:
-                count = _shrink(tree, leaves, touched, count, unit)
+                count = _shrink(tree, depth, touched, count, unit)
                 unit = 1.0
             if new:
-                slot = pick(state, origin_types, cell if laws > 1 else 0)
-                kind = slot % n_types
-                count = _add(tree, leaves, touched, count, kind, jumps[kind] / unit)
-                times[row] = 1.0
-                types[row] = kind
-                origins[row - flushed] = origin
-                uppers[row - flushed] = origin
-                row += 1
-                if row == block and row < limit:
-                    settle(times, bits, origins, uppers, decay, flushed, row, exponent)
-                    flushed = row
-                    block = min(flushed + BLOCK, limit)
-        full = row == len(times) and row < offsets[i] + most
-        if full or row == flushed + BLOCK:
-            settle(times, bits, origins, uppers, decay, flushed, row, exponent)
-            flushed = row
-        if full:
+                law = cell if laws > 1 else 0
+                kind = pick(state, origin_offsets, origin_keep, origin_other, law) % n_types
+                count = _add(tree, depth, touched, count, kind, jumps[kind] / unit)
+                types[written + n] = kind
+                survivals[n], origins[n], uppers[n] = 1.0, origin, origin
+                n += 1
+                if n == block:
+                    settle(survivals, bits, origins, uppers, exponent, decay, times, written, n)
+                    written += n
+                    n = 0
+                    block = min(BLOCK, limit - written)
+        if written + n == len(times) and written + n < offsets[i] + most:
+            settle(survivals, bits, origins, uppers, exponent, decay, times, written, n)
             return i
-        offsets[i + 1] = row
-    settle(times, bits, origins, uppers, decay, flushed, row, exponent)
+        offsets[i + 1] = written + n
+    settle(survivals, bits, origins, uppers, exponent, decay, times, written, n)
     return len(entities)
 
 
@@ -210,28 +227,29 @@ def many_clocks(
     """
     state = np.empty(4, np.uint64)
     kinds, n_types = jumps.shape
-    leaves = 1
-    while leaves < n_types:
-        leaves *= 2
-    trees = np.zeros((kinds, 2 * leaves))
+    depth = _depth(n_types)
+    trees = np.zeros((kinds, 2 << depth))
     touched = np.empty((kinds, n_types), np.int64)
     count = np.zeros(kinds, np.int64)
     unit = np.ones(kinds)
     x = np.zeros(kinds)
-    laws = len(origin_types.offsets) - 1
+    edges, cumulative, rate, period, phase = clock
+    origin_offsets, origin_keep, origin_other = origin_types
+    column_offsets, column_keep, column_other = columns
+    laws = len(origin_offsets) - 1
     past_offsets, past_times, past_types = past
     row = offsets[first]
     for i in range(first, len(entities)):
         start(state, key, entities[i])
         now, stop, share = begin[i], end[i], scale[i]
         for k in range(kinds):
-            count[k] = _shrink(trees[k], leaves, touched[k], count[k], 0.0)
+            count[k] = _shrink(trees[k], depth, touched[k], count[k], 0.0)
             unit[k] = 1.0
             for r in range(past_offsets[i], past_offsets[i + 1]):
                 weight = jumps[k, past_types[r]] * math.exp(-decays[k] * (now - past_times[r]))
-                count[k] = _add(trees[k], leaves, touched[k], count[k], past_types[r], weight)
+                count[k] = _add(trees[k], depth, touched[k], count[k], past_types[r], weight)
             x[k] = trees[k, 1]
-        reached = locate(clock, now)
+        reached = locate(edges, cumulative, rate, period, phase, now)
         immigrant = now
         cell = 0
         limit = min(offsets[i] + most, len(times))
@@ -239,7 +257,7 @@ def many_clocks(
         while row < limit:
             if new:
                 reached += exponential(state) / share
-                immigrant, cell = ring(clock, reached)
+                immigrant, cell = ring(edges, cumulative, rate, period, phase, reached)
                 immigrant = max(immigrant, now)
             gap = min(immigrant, stop) - now
             rung, left = -1, 0.0
@@ -254,19 +272,23 @@ def many_clocks(
                 if not immigrant < stop:
                     break
                 now = immigrant
-                kind = pick(state, origin_types, cell if laws > 1 else 0) % n_types
+                kind = (
+                    pick(state, origin_offsets, origin_keep, origin_other, cell if laws > 1 else 0) % n_types
+                )
             else:
                 now = min(now + gap, immigrant, stop)
-                parent = _climb(trees[rung], leaves, uniform(state) * trees[rung, 1]) - leaves
-                kind = targets[pick(state, columns, rung * n_types + parent)]
+                parent = _climb(state, trees[rung], depth)
+                kind = targets[
+                    pick(state, column_offsets, column_keep, column_other, rung * n_types + parent)
+                ]
             for k in range(kinds):
                 faded = math.exp(-decays[k] * gap)
                 x[k] = (left if k == rung else x[k] * faded) + jumps[k, kind]
                 unit[k] *= faded
                 if unit[k] < _SMALL:
-                    count[k] = _shrink(trees[k], leaves, touched[k], count[k], unit[k])
+                    count[k] = _shrink(trees[k], depth, touched[k], count[k], unit[k])
                     unit[k] = 1.0
-                count[k] = _add(trees[k], leaves, touched[k], count[k], kind, jumps[k, kind] / unit[k])
+                count[k] = _add(trees[k], depth, touched[k], count[k], kind, jumps[k, kind] / unit[k])
             times[row] = now
             types[row] = kind
             row += 1
