@@ -115,18 +115,14 @@ def fit(
         types, kernel, decay, decays, components, baseline, covariates, penalty, strength, groups, link, stable,
         power, reference, progress, scale,
     ).checked(events)  # fmt: skip
-    if kernel == "power_law":
-        from tsynth.generators.point_process.excitation import power as power_law
-
-        return power_law.fit_power(events, types)
-    if kernel == "etas":
+    if kernel in ("power_law", "etas"):
         from tsynth.generators.point_process.excitation import etas
 
-        return etas.fit_etas(events, types)
+        return etas.fit(events, asked)
     if kernel == "nonparametric":
         from tsynth.generators.point_process.excitation import expectation
 
-        return expectation.fit_histogram(events, types)
+        return expectation.fit(events, asked)
     if link != "linear":
         from tsynth.generators.point_process.excitation import inhibition
 

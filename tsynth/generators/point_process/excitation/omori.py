@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from tsynth.generators.point_process.excitation.asked import Fit
 from tsynth.generators.point_process.excitation.intensity import SharedFactors, _Likelihood, _whole
 from tsynth.generators.point_process.excitation.process import Baseline, PowerLaw, Process
 from tsynth.generators.point_process.excitation.scoring import Box, Terms, maximise
+from tsynth.generators.point_process.excitation.starts import PART, head
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,8 +31,6 @@ SLOW = 1e-5
 """Decays times the longest window below which components are one."""
 LEAST, MOST = np.log(0.05), np.log(10.0)
 """Bounds of log p."""
-PART = 20_000
-"""Events that the starts are compared on."""
 
 
 class Omori(_Likelihood):
@@ -168,17 +168,29 @@ class OmoriSearch:
         return found
 
     def climb(self) -> Found:
-        """The top, from the best of the starts after a few steps."""
+        """The top, from the best of the starts after some steps, which see the first events only."""
+        part = self
+        if self.events.n_events > 2 * PART:
+            few = head(self.events, PART)
+            n, asked = few.n_sequences, self.asked
+            asked = replace(
+                asked,
+                covariates=None if asked.covariates is None else asked.covariates[:n],
+                scale=None if asked.scale is None else asked.scale[:n],
+            )
+            part = OmoriSearch(few, asked, self.places)
         best = None
-        for theta, eta in self.starts():
-            found = maximise(self.likelihood, theta, eta, self.box, tolerance=1e-2, most=30)
+        for theta, eta in part.starts():
+            found = maximise(part.likelihood, theta, eta, part.box, tolerance=1e-2, most=15)
             if best is None or found.terms.value > best.terms.value:
                 best = found
         assert best is not None
+        eta = np.clip(best.eta, self.box.outer_low, self.box.outer_high)
+        theta = best.theta.copy()
+        theta[:, self.b :] *= (part.inner.tau / self.inner.tau) ** np.exp(eta[1])
         return maximise(
-            self.likelihood, best.theta, best.eta, self.box, tolerance=1e-9, most=200,
-            progress=self.asked.progress,
-        )  # fmt: skip
+            self.likelihood, theta, eta, self.box, tolerance=1e-9, most=200, progress=self.asked.progress
+        )
 
     def process_of(self, theta: NDArray[np.float64], eta: NDArray[np.float64]) -> Process:
         """The process of these numbers."""
