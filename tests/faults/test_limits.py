@@ -123,6 +123,7 @@ def test_locale_zone_threads_and_hash_seed_leave_no_trace(child, tmp_path):
     for i, world in enumerate(OTHER_WORLDS):
         content = {
             "source": {"path": "rows.parquet", "entity": "account", "time": "booked"},
+            "generator": {"steps": 30},
             "score": {"scores": ["lengths"]},
             "release": {"out": f"out{i}"},
         }
