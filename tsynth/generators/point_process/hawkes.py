@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from tsynth.data.constraints import Constraints
 from tsynth.data.encoding import Field, Rows
 from tsynth.data.streams import Streams
 from tsynth.errors import UsageError
@@ -23,10 +21,9 @@ from tsynth.generators.point_process.hawkes_parameters import (
     process_from_state,
     process_of,
     process_to_state,
-    sizes_of,
 )
-from tsynth.generators.point_process.hawkes_paths import Paths, batched
-from tsynth.generators.point_process.windows import Window, check_windows
+from tsynth.generators.point_process.hawkes_paths import Paths, batched, nothing, picked
+from tsynth.generators.point_process.windows import check_windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,13 +38,9 @@ if TYPE_CHECKING:
         Exponentials,
         Histogram,
         PowerLaw,
-        Process,
     )
 
 __all__ = ["Hawkes"]
-
-SHOWN = 100.0
-"""Events that a window of `from_parameters` is long enough for, where nobody says how long it is."""
 
 
 class Hawkes(Generator):
@@ -278,44 +271,8 @@ class Hawkes(Generator):
         """
         process = process_of(baseline, adjacency, decay, kernel, link)
         self = cls(size=size, link=link, frailty=frailty > 0)
-        known = without_data.with_levels(schema, process.types, size).replace(constraints=())
-        values = None if sizes is None else without_data.numbers(sizes)
-        if process.kernel.power != 0 and (size is None or values is None):
-            raise UsageError("the kernel has a power, so events need a size", fix="give size and sizes")
-        self.encoder_, coding = without_data.encoder_for(known, process.types, values, size)
-        self.schema_ = self.bare_schema_ = known
-        self.constraints_, self.statics_ = Constraints([]), {}
-        rate = _mean_rate(process)
-        if window is None:
-            if not np.isfinite(rate) or rate <= 0:
-                raise UsageError(
-                    f"the process has no mean rate (spectral radius {process.radius:.4g})",
-                    fix="give window=(start, end)",
-                )
-            window = (0.0, SHOWN / rate)
-        start, end = (without_data.moment(x, known) for x in window)
-        if not start <= end:
-            raise UsageError(f"the window ends ({end:g}) before it starts ({start:g})")
-        self.process_ = process_to_state(process)
-        self.fit_ = {}
-        self.coding_, self.values_ = coding.to_state(), {}
-        self.once_ = {"fixed": [start, end]}
-        self.ties_ = {"ties": jitter.Ties(False, self.encoder_.time_step_, 0.0, 0.0, 0.0).to_state()}
-        self.frailty_ = {
-            "variance": float(frailty),
-            "rule": "given",
-            "opened": False,
-            "most": 0,
-            "rows": np.empty(0),
-        }
-        self.covariates_, self.opening_ = {}, np.ones(process.types)
-        self.sizes_ = (
-            {} if values is None else sizes_of(np.zeros(len(values), np.int64), values, process.types)
-        )
-        self.n_entities_, self.n_rows_ = (
-            1,
-            max(1, int(min(rate, 1e6) * (end - start)) if np.isfinite(rate) else 1),
-        )
+        for name, value in without_data.learned(process, schema, window, size, sizes, frailty).items():
+            setattr(self, name, value)
         return self
 
     # -- making
@@ -409,10 +366,10 @@ class Hawkes(Generator):
         if not self.values_:
             fields = coding.fields(code) | fixed
             fields |= {
-                c.name: _nothing(c.name, len(code)) for c in self.bare_schema_.dynamic if c.name not in fields
+                c.name: nothing(c.name, len(code)) for c in self.bare_schema_.dynamic if c.name not in fields
             }
             statics = statics | {
-                c.name: _nothing(c.name, len(start))
+                c.name: nothing(c.name, len(start))
                 for c in self.bare_schema_.statics
                 if c.name not in statics
             }
@@ -449,7 +406,7 @@ class Hawkes(Generator):
         made = drawn.draw(
             begin, begin + horizon, scale, most=int(self.frailty_["most"]) or None, history=many.events
         )
-        statics = {n: _picked(f, many.whose) for n, f in view.statics.items()}
+        statics = {n: picked(f, many.whose) for n, f in view.statics.items()}
         return self._rows(made, coding, statics, {}, many.streams, many)
 
     # -- telling
@@ -470,50 +427,20 @@ class Hawkes(Generator):
             `branching`, `dispersion` and `next_event` too; see `tsynth.generators.point_process.excitation.diagnosis`.
         """
         found = super().diagnose(holdout)
-        process = process_from_state(self.process_)
-        found |= told(process, self.fit_, self.frailty_)
+        found |= told(process_from_state(self.process_), self.fit_, self.frailty_)
         if holdout is not None:
-            seen = self._judged(holdout, process)
+            seen = self._judged(holdout)
             found |= {**seen, "sentences": [*found["sentences"], *seen["sentences"]]}
         return found
 
-    def _judged(self, holdout: Sequences, process: Process) -> dict[str, Any]:
+    def _judged(self, holdout: Sequences) -> dict[str, Any]:
         bare = self.constraints_.remove(holdout)
         check_windows(bare)
         view = self._view(bare)
-        streams = Streams(0, f"diagnose:{self.name}", range(view.n_entities))
         size = None if self.size is None else self._numbers(view.fields[self.size])
-        span = (float(view.time.min(initial=0.0)), float(view.time.max(initial=0.0)))
-        window = Window("given", opened=False, closed=False, span=span, shared=False, why="")
-        if "fixed" not in self.once_:
-            window = replace(Window.from_state(self.once_["window"]), span=span)
-        return judged(
-            process, view, Coding.from_state(self.coding_), self._ties(), window, float(self.frailty_["variance"]),
-            self.fit_, self._by_covariates(view.statics, view.n_entities), size, Sizes(**self.sizes_) if self.sizes_ else None,
-            streams,
-        )  # fmt: skip
+        by = self._by_covariates(view.statics, view.n_entities)
+        return judged(self, view, by, size, Streams(0, f"diagnose:{self.name}", range(view.n_entities)))
 
     def _calendar(self) -> bool:
         time = self.bare_schema_.time
         return time is not None and self.bare_schema_[time].kind == "datetime"
-
-
-def _nothing(name: str, size: int) -> Field:
-    """A column of nulls."""
-    return Field(name, np.zeros(size, np.int32), None, 1)
-
-
-def _picked(field: Field, at: NDArray[np.int64]) -> Field:
-    return replace(field, choice=field.choice[at], value=None if field.value is None else field.value[at])
-
-
-def _mean_rate(process: Process) -> float:
-    """Events of all types per unit of time in the long run; infinite where the process explodes."""
-    base = process.baseline
-    width = np.diff(base.edges)
-    level = base.level * (width @ base.factors) / width.sum()
-    if process.link != "linear":
-        return float(level.sum())
-    if not process.radius < 1:
-        return float("inf")
-    return float(np.linalg.solve(np.eye(base.types) - process.kernel.branching, level).sum())

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tsynth.generators.point_process import onces
+from tsynth.generators.point_process.coding import Coding
 from tsynth.generators.point_process.excitation import diagnosis
 from tsynth.generators.point_process.excitation.process import Exponentials
+from tsynth.generators.point_process.excitation.simulation import Sizes
 from tsynth.generators.point_process.hawkes_events import observed
 from tsynth.generators.point_process.hawkes_forecast import posterior_factors
+from tsynth.generators.point_process.hawkes_parameters import process_from_state
+from tsynth.generators.point_process.jitter import Ties
+from tsynth.generators.point_process.windows import Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tsynth.data.encoding import Rows
     from tsynth.data.streams import Streams
-    from tsynth.generators.point_process.coding import Coding
     from tsynth.generators.point_process.excitation.process import Process
-    from tsynth.generators.point_process.excitation.simulation import Sizes
-    from tsynth.generators.point_process.jitter import Ties
-    from tsynth.generators.point_process.windows import Window
+    from tsynth.generators.point_process.hawkes import Hawkes
 
 __all__ = ["judged", "told"]
 
@@ -63,34 +66,43 @@ def told(process: Process, fit: dict[str, Any], frailty: dict[str, Any]) -> dict
 
 
 def judged(
-    process: Process,
+    model: Hawkes,
     view: Rows,
-    coding: Coding,
-    ties: Ties,
-    window: Window,
-    variance: float,
-    fit: dict[str, Any],
     by: NDArray[np.float64],
     size: NDArray[np.float64] | None,
-    sizes: Sizes | None,
     streams: Streams,
 ) -> dict[str, Any]:
     """Residuals, dispersion of counts and next-event scores of a holdout's events under the process.
 
     Where sequences differ in rate each has the mean factor that its own events tell, which makes the residuals look a
-    little better than they are.
+    little better than they are. A window that ends with the data ends with the data of the holdout.
+
+    Parameters
+    ----------
+    model : Hawkes
+    view : Rows
+    by : float64 array, (N,)
+        What covariates multiply the baseline with.
+    size : float64 array, (R,), optional
+    streams : Streams
     """
+    process = process_from_state(model.process_)
+    coding, variance = Coding.from_state(model.coding_), float(model.frailty_["variance"])
+    span = (float(view.time.min(initial=0.0)), float(view.time.max(initial=0.0)))
+    window = Window("given", opened=False, closed=False, span=span, shared=False, why="")
+    if "fixed" not in model.once_:
+        window = replace(Window.from_state(model.once_["window"]), span=span)
     found = onces.gather([onces.learn(view, {})])
-    seen = observed(
-        view.time, coding.code(view).astype(np.int64), size, coding.codes, found, window, ties, streams
-    )
+    code = coding.code(view).astype(np.int64)
+    ties = Ties(**model.ties_["ties"])
+    seen = observed(view.time, code, size, coding.codes, found, window, ties, streams)
     scale = by
     if variance > 0:
         shape, rate = posterior_factors(process, seen.events, by, variance)
         scale = by * shape / rate
     result: dict[str, Any] = diagnosis.diagnose(
-        process, seen.events, scale, key=streams.purpose("draws").key, errors=_errors(process, fit),
-        sizes=sizes,
+        process, seen.events, scale, key=streams.purpose("draws").key, errors=_errors(process, model.fit_),
+        sizes=Sizes(**model.sizes_) if model.sizes_ else None, prior=by, variance=variance,
     )  # fmt: skip
     return result
 

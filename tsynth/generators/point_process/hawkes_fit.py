@@ -103,7 +103,7 @@ class Asked:
                 "size drives exponential, power-law and ETAS kernels under the linear link",
                 fix="leave size out",
             )
-        column = schema[size] if size in schema else None
+        column = next((c for c in schema if c.name == size), None)
         if column is None or column.static or column.kind not in ("continuous", "count"):
             raise UsageError(f"size={size!r} is no number of a row", fix="name a continuous or count column")
         if data.nulls(size).any():
@@ -264,7 +264,9 @@ def _floored(process: Process, exposure: float) -> Process:
         return process
     least = 0.5 / exposure
     level = np.maximum(base.level, least)
-    factors = np.maximum(base.factors, least / level[None, :] if base.factors.shape[1] > 1 else least / level.max())
+    factors = np.maximum(
+        base.factors, least / level[None, :] if base.factors.shape[1] > 1 else least / level.max()
+    )
     return replace(process, baseline=replace(base, level=level, factors=np.ascontiguousarray(factors)))
 
 

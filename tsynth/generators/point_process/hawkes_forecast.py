@@ -13,7 +13,7 @@ from tsynth.generators.point_process import beside, jitter
 from tsynth.generators.point_process.excitation.process import Events
 from tsynth.generators.point_process.frailty import expected_immigrants
 from tsynth.generators.point_process.hawkes_events import pick
-from tsynth.generators.point_process.hawkes_paths import taken
+from tsynth.generators.point_process.hawkes_paths import picked, taken
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -174,8 +174,4 @@ class History:
             since=since, fixed={n: field(n, f) for n, f in fixed.items()},
             history=(kept.astype(np.int64), {n: field(n, None) for n in names if n in view.fields}),
         )  # fmt: skip
-        return {n: _rows_of(f, ~old) for n, f in made.items()}
-
-
-def _rows_of(field: Field, use: NDArray[np.bool_]) -> Field:
-    return replace(field, choice=field.choice[use], value=None if field.value is None else field.value[use])
+        return {n: picked(f, ~old) for n, f in made.items()}

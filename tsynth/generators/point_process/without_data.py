@@ -1,4 +1,4 @@
-"""An encoder for a schema that nothing was learned for: all levels of its mark, times as they come."""
+"""A generator of events of which nothing was learned: an encoder for its schema, and attributes from parameters."""
 
 from __future__ import annotations
 
@@ -9,16 +9,24 @@ import pyarrow as pa
 
 from tsynth.data import clock
 from tsynth.data.arrow_types import parse
+from tsynth.data.constraints import Constraints
 from tsynth.data.encoding import Encoder
 from tsynth.data.schema import Column, Schema
 from tsynth.data.sequences import Sequences, level_array
 from tsynth.errors import UsageError
 from tsynth.generators.point_process.coding import Coding
+from tsynth.generators.point_process.hawkes_parameters import process_to_state, sizes_of
+from tsynth.generators.point_process.jitter import Ties
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["encoder_for", "moment", "with_levels"]
+    from tsynth.generators.point_process.excitation.process import Process
+
+__all__ = ["encoder_for", "learned", "mean_rate", "moment", "with_levels"]
+
+SHOWN = 100.0
+"""Events that a window is long enough for, where nobody says how long it is."""
 
 
 def with_levels(schema: Schema, types: int, size: str | None) -> Schema:
@@ -131,9 +139,77 @@ def moment(value: Any, schema: Schema) -> float:
     return float(clock.to_units(pa.array([when]), schema.time_unit)[0])
 
 
-def numbers(x: ArrayLike) -> NDArray[np.float64]:
+def _numbers(x: ArrayLike) -> NDArray[np.float64]:
     """Finite float64 numbers."""
     out = np.asarray(x, np.float64).reshape(-1)
     if not len(out) or not np.all(np.isfinite(out)):
         raise UsageError("sizes must be finite numbers, at least one")
     return out
+
+
+def mean_rate(process: Process) -> float:
+    """Events of all types per unit of time in the long run; infinite where the process explodes."""
+    base = process.baseline
+    width = np.diff(base.edges)
+    level = base.level * (width @ base.factors) / width.sum()
+    if process.link != "linear":
+        return float(level.sum())
+    if not process.radius < 1:
+        return float("inf")
+    return float(np.linalg.solve(np.eye(base.types) - process.kernel.branching, level).sum())
+
+
+def learned(
+    process: Process,
+    schema: Schema,
+    window: tuple[Any, Any] | None,
+    size: str | None,
+    sizes: ArrayLike | None,
+    frailty: float,
+) -> dict[str, Any]:
+    """What `Hawkes` has after a fit, by name, for a process that is given; see `Hawkes.from_parameters`."""
+    known = with_levels(schema, process.types, size).replace(constraints=())
+    values = None if sizes is None else _numbers(sizes)
+    if process.kernel.power != 0 and (size is None or values is None):
+        raise UsageError("the kernel has a power, so events need a size", fix="give size and sizes")
+    if not frailty >= 0:
+        raise UsageError(f"frailty is a variance of 0 or more, not {frailty!r}")
+    encoder, coding = encoder_for(known, process.types, values, size)
+    rate = mean_rate(process)
+    if window is None:
+        if not np.isfinite(rate) or rate <= 0:
+            raise UsageError(
+                f"the process has no mean rate (spectral radius {process.radius:.4g})",
+                fix="give window=(start, end)",
+            )
+        window = (0.0, SHOWN / rate)
+    start, end = (moment(x, known) for x in window)
+    if not start <= end:
+        raise UsageError(f"the window ends ({end:g}) before it starts ({start:g})")
+    rows = int(min(rate, 1e6) * (end - start)) if np.isfinite(rate) else 1
+    none = np.zeros(0 if values is None else len(values), np.int64)
+    return {
+        "schema_": known,
+        "bare_schema_": known,
+        "constraints_": Constraints([]),
+        "encoder_": encoder,
+        "statics_": {},
+        "n_entities_": 1,
+        "n_rows_": max(1, rows),
+        "process_": process_to_state(process),
+        "fit_": {},
+        "frailty_": {
+            "variance": float(frailty),
+            "rule": "given",
+            "opened": False,
+            "most": 0,
+            "rows": np.ones(1),
+        },
+        "coding_": coding.to_state(),
+        "values_": {},
+        "once_": {"fixed": [start, end]},
+        "ties_": {"ties": Ties(False, encoder.time_step_, 0.0, 0.0, 0.0).to_state()},
+        "covariates_": {},
+        "opening_": np.ones(process.types),
+        "sizes_": {} if values is None else sizes_of(none, values, process.types),
+    }

@@ -9,6 +9,8 @@ import numpy as np
 from scipy.special import kolmogi, kolmogorov, ndtri
 from scipy.stats import kstwo
 
+from tsynth.data.streams import Streams
+from tsynth.generators.point_process.counts import frailty
 from tsynth.generators.point_process.excitation import foresight
 from tsynth.generators.point_process.excitation.process import Events
 from tsynth.generators.point_process.excitation.residuals import measure
@@ -206,12 +208,14 @@ def dispersion(
     key: np.uint64,
     sizes: Sizes | None = None,
     draws: int = DRAWS,
+    variance: float = 0.0,
 ) -> dict[str, Any]:
     """Index of dispersion of counts, seen against drawn from the process in the same windows.
 
     Given events are the history of the draws. Counts are those of whole sequences, or, where there are fewer than 50,
     of equal parts of their windows, 50 or more in all. The index is the mean of ``(count - expected)^2 / expected``,
-    expected at one rate for all, times `scale`: 1 for Poisson counts.
+    expected at one rate for all, times `scale`: 1 for Poisson counts. With a `variance` each sequence of a draw has a
+    gamma factor on its baseline besides, with mean 1.
 
     Returns
     -------
@@ -230,11 +234,13 @@ def dispersion(
     times = int(np.clip(SPENT / max(events.n_events, 1), 39, max(draws, 39))) // 40 * 40 + 39
     times = times - 40 if times > max(draws, 39) else times
     values = np.empty(times)
+    unlike = Streams(int(key), "rates", range(n * times)).normal() if variance > 0 else np.zeros(n * times)
     most = 20 * int(np.max(np.diff(events.offsets), initial=0)) + 1000
     for b in range(times):
         numbers = np.arange(b * n, (b + 1) * n, dtype=np.int64)
         made = simulate(
-            process, events.start, events.end, key=key, entities=numbers, scale=factor, sizes=sizes, most=most,
+            process, events.start, events.end, key=key, entities=numbers, scale=factor * frailty(unlike[numbers], variance),
+            sizes=sizes, most=most,
             history=history,
         )  # fmt: skip
         made = replace(made, start=events.start, end=events.end)  # `most` ends a window early
@@ -268,6 +274,8 @@ def diagnose(
     errors: NDArray[np.float64] | None = None,
     train: Events | None = None,
     sizes: Sizes | None = None,
+    prior: ArrayLike | None = None,
+    variance: float = 0.0,
 ) -> dict[str, Any]:
     """All of this room's questions about a process and events, as plain numbers and sentences.
 
@@ -286,6 +294,9 @@ def diagnose(
         What the trivial predictors learn from.
     sizes : Sizes, optional
         What sizes are drawn from; those of `events` where not given.
+    prior, variance : float64 array, (N,), and float, optional
+        What was known of each sequence's rate before its events were seen, and the variance of a gamma factor besides,
+        for the predicted dispersion; `scale` and 0 where not given.
 
     Returns
     -------
@@ -299,7 +310,9 @@ def diagnose(
         "types": by_type(measured, events),
         "residual_plot": residual_plot(gaps, float(measured.integral.sum())),
         "branching": branching(process, errors),
-        "dispersion": dispersion(process, events, scale, key=key, sizes=sizes),
+        "dispersion": dispersion(
+            process, events, scale if prior is None else prior, key=key, sizes=sizes, variance=variance
+        ),
         "next_event": foresight.next_event(process, events, scale, train=train, measured=measured),
     }
     found["sentences"] = _sentences(found, events)
