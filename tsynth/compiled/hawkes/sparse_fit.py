@@ -237,6 +237,7 @@ def sweep(
     rows, begin : as made by `tsynth.compiled.hawkes.gathering.order_by_type`
     sequence : int32 array, (R,)
     unit, cell : (R,)
+        As in `tsynth.compiled.hawkes.likelihood`; an event with a unit below 0 is a parent only.
     spent : float64 array, (B,)
     whole, fade : float64 array, (K M,)
         Compensator of branching 1, and its derivative by the log of the decay.
@@ -253,8 +254,12 @@ def sweep(
     """
     cells = level.shape[1]
     for i in targets:
-        low, high = begin[i], begin[i + 1]
-        n = high - low
+        low, n = begin[i], 0
+        own = np.empty(begin[i + 1] - low, np.int64)  # events that count, as places in the target's list
+        for a in range(len(own)):
+            if unit[rows[low + a]] >= 0.0:
+                own[n] = a
+                n += 1
         first, stop = pointers[i], pointers[i + 1]
         width = stop - first
         if n == 0:
@@ -264,16 +269,18 @@ def sweep(
             continue
         x = np.empty((n, width))
         slope = np.empty((n, width if outer == 1 else 0))
-        one, other = np.empty(n), np.empty(n)
+        one, other = np.empty(len(own)), np.empty(len(own))
         for c in range(width):
             _feature(i, columns[first + c], rows, begin, sequence, times, weight, decay, m, one, other)
-            x[:, c] = one
+            for a in range(n):
+                x[a, c] = one[own[a]]
             if outer == 1:
-                slope[:, c] = other
+                for a in range(n):
+                    slope[a, c] = other[own[a]]
         units, places, rate = np.empty(n), np.empty(n, np.int64), np.empty(n)
         for a in range(n):
-            units[a] = unit[rows[low + a]]
-            places[a] = cell[rows[low + a]]
+            units[a] = unit[rows[low + own[a]]]
+            places[a] = cell[rows[low + own[a]]]
         theta, fall = np.empty(cells + width), np.empty(cells + width)
         theta[:cells] = level[i]
         theta[cells:] = values[first:stop]
@@ -281,11 +288,13 @@ def sweep(
         for c in range(width):
             fall[cells + c] = whole[columns[first + c]] + price
         score, info = np.empty(len(theta)), np.empty((len(theta), len(theta)))
-        logs[i] = _climb(units, places, x, cells, fall, theta, rate, score, info, 1e-7 if outer == 1 else 1e-5, 50)
+        logs[i] = _climb(
+            units, places, x, cells, fall, theta, rate, score, info, 1e-7 if outer == 1 else 1e-5, 50
+        )
         level[i] = theta[:cells]
         values[first:stop] = theta[cells:]
         for a in range(n):
-            inverse[rows[low + a]] = 1.0 / rate[a]
+            inverse[rows[low + own[a]]] = 1.0 / rate[a]
         logs[i] -= (fall * theta).sum() - price * theta[cells:].sum()
         if outer == 0:
             continue

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tsynth.generators.point_process.excitation.asked import Asked, Fit
     from tsynth.generators.point_process.excitation.process import Process
 
-__all__ = ["STRENGTHS", "chosen", "first_strength", "folds", "some", "until"]
+__all__ = ["STRENGTHS", "chosen", "first_strength", "folds", "gain", "some", "until"]
 
 FOLDS = 3
 STRENGTHS = 0.5 ** np.arange(1.0, 12.0)
@@ -32,7 +32,9 @@ def some(events: Events, keep: NDArray[np.int64]) -> Events:
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     rows = np.repeat(events.offsets[keep] - offsets[:-1], lengths) + np.arange(offsets[-1])
     size = None if events.size is None else events.size[rows]
-    return Events(offsets, events.times[rows], events.types[rows], events.start[keep], events.end[keep], size)
+    given = None if events.given is None else events.given[keep]
+    times, types = events.times[rows], events.types[rows]
+    return Events(offsets, times, types, events.start[keep], events.end[keep], size, given=given)
 
 
 def until(events: Events, end: NDArray[np.float64]) -> Events:
@@ -40,38 +42,38 @@ def until(events: Events, end: NDArray[np.float64]) -> Events:
     keep = events.times <= np.repeat(end, np.diff(events.offsets))
     inside = np.concatenate([[0], np.cumsum(keep)])
     size = None if events.size is None else events.size[keep]
-    return Events(inside[events.offsets], events.times[keep], events.types[keep], events.start, end, size)
+    offsets = inside[events.offsets]
+    given = None if events.given is None else np.minimum(events.given, np.diff(offsets))
+    return Events(offsets, events.times[keep], events.types[keep], events.start, end, size, given=given)
 
 
 def folds(
-    events: Events, covariates: NDArray[np.float64] | None
-) -> Iterator[
-    tuple[Events, NDArray[np.float64] | None, list[tuple[Events, NDArray[np.float64] | None, float]]]
-]:
-    """What to learn from, and what to score with a sign.
+    events: Events,
+) -> Iterator[tuple[Events, NDArray[np.int64], list[tuple[Events, NDArray[np.int64], float]]]]:
+    """What to learn from, and what to score with a sign; each with the numbers of its sequences.
 
     Ten sequences and more: every third sequence is left out in turn. Fewer: a fit to the first 40, 60 and 80 % of
     each window is scored on the 20 % after it, given what came before: the log-likelihood of the longer window less
     that of the shorter.
     """
     n = events.n_sequences
+    everyone = np.arange(n)
     if n >= 10:
         for fold in range(FOLDS):
-            out = np.arange(n) % FOLDS == fold
-            x = (None, None) if covariates is None else (covariates[~out], covariates[out])
-            yield some(events, np.flatnonzero(~out)), x[0], [(some(events, np.flatnonzero(out)), x[1], 1.0)]
+            out, rest = everyone[everyone % FOLDS == fold], everyone[everyone % FOLDS != fold]
+            yield some(events, rest), rest, [(some(events, out), out, 1.0)]
         return
     length = events.end - events.start
     for share in (0.4, 0.6, 0.8):
         before = until(events, events.start + share * length)
         after = until(events, events.start + (share + 0.2) * length)
-        yield before, covariates, [(after, covariates, 1.0), (before, covariates, -1.0)]
+        yield before, everyone, [(after, everyone, 1.0), (before, everyone, -1.0)]
 
 
 def first_strength(search: Search) -> float:
     """The strength above which nothing excites anything: the greatest pull on a coefficient (a group) at zero."""
     theta, eta = search.start()
-    theta[:, search.b :] = 0.0
+    theta[:, search.b : search.b + search.k * search.m] = 0.0
     theta[:, : search.b] = search.rates()
     pull = np.maximum(search.likelihood(theta, eta).score[:, search.b : search.b + search.k * search.m], 0.0)
     if search.asked.penalty == "l1":
@@ -85,21 +87,34 @@ def first_strength(search: Search) -> float:
     return float((lengths / price.strength).max())
 
 
-def _score(
+def gain(
     process: Process,
-    coefficients: NDArray[np.float64],
-    parts: list[tuple[Events, NDArray[np.float64] | None, float]],
-    floor: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    parts: list[tuple[Events, NDArray[np.int64], float]],
+    floor: float,
 ) -> float:
-    # a type that was not seen has rate 0 and would make every strength equally impossible
-    process = replace(
-        process, baseline=replace(process.baseline, level=np.maximum(process.baseline.level, floor))
-    )
-    total = 0.0
-    for events, x, sign in parts:
-        scale = None if x is None else np.exp(x @ coefficients)
-        total += sign * log_likelihood(process, events, scale)
-    return total
+    """Log-likelihood of what was left out, `scale` (N,) being that of all sequences.
+
+    Levels are at least `floor`: a type that was not seen would make every strength equally impossible.
+    """
+    level = np.maximum(process.baseline.level, floor)
+    process = replace(process, baseline=replace(process.baseline, level=level))
+    return sum(sign * log_likelihood(process, events, scale[who]) for events, who, sign in parts)
+
+
+def scale_of(asked: Asked, beta: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """What multiplies the baseline of each of n sequences."""
+    scale = np.ones(n) if asked.scale is None else np.asarray(asked.scale, np.float64)
+    return scale if asked.covariates is None else scale * np.exp(asked.covariates @ beta)
+
+
+def among(asked: Asked, who: NDArray[np.int64]) -> Asked:
+    """The same question of these sequences alone, without a penalty's strength."""
+    x, scale = asked.covariates, asked.scale
+    return replace(
+        asked, strength=0.0, covariates=None if x is None else x[who], progress=None,
+        scale=None if scale is None else np.asarray(scale)[who],
+    )  # fmt: skip
 
 
 def chosen(events: Events, asked: Asked) -> Fit:
@@ -109,18 +124,18 @@ def chosen(events: Events, asked: Asked) -> Fit:
     if top <= 0:
         return Search(events, replace(asked, strength=0.0)).fit()
     gains = np.zeros(len(STRENGTHS))
-    for part, x, parts in folds(events, asked.covariates):
+    for part, who, parts in folds(events):
         if part.n_events == 0 or not np.any(part.end > part.start):
             continue
-        search = Search(part, replace(asked, strength=0.0, covariates=x, progress=None))
-        floor = np.full(asked.types, 0.5 / float((part.end - part.start).sum()))
+        search = Search(part, among(asked, who))
+        floor = 0.5 / float((part.end - part.start).sum())
         share = part.n_events / events.n_events
         start = None
         for at, factor in enumerate(STRENGTHS):
             found = search.climb(start, search.penalty(factor * top * share))
             start = (found.theta, found.eta)
-            process = search.process_of(found.theta, found.eta)
-            gains[at] += _score(process, search.coefficients(found.eta), parts, floor)
+            scale = scale_of(asked, search.coefficients(found.eta), events.n_sequences)
+            gains[at] += gain(search.process_of(found.theta, found.eta), scale, parts, floor)
     best = float(STRENGTHS[int(np.argmax(gains))] * top)
     fitted = Search(events, replace(asked, strength=best)).fit()
     fitted.messages.append(

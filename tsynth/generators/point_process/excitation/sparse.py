@@ -10,8 +10,8 @@ import numpy as np
 from tsynth.compiled.hawkes import gathering, sparse_fit
 from tsynth.errors import UsageError
 from tsynth.generators.point_process.excitation.asked import Fit
-from tsynth.generators.point_process.excitation.left_out import STRENGTHS, folds
-from tsynth.generators.point_process.excitation.likelihood import exposure, log_likelihood, weights_of
+from tsynth.generators.point_process.excitation.left_out import STRENGTHS, folds, gain
+from tsynth.generators.point_process.excitation.likelihood import exposure, weights_of
 from tsynth.generators.point_process.excitation.process import Baseline, Exponentials, Process
 from tsynth.generators.point_process.excitation.search import BOUND, Search, joined
 from tsynth.generators.point_process.excitation.starts import pooled, reach_of_decay
@@ -77,10 +77,13 @@ class SparseSearch:
         self.counted = np.bincount(
             events.types, None if len(self.weight) == 1 else self.weight, minlength=self.m
         ).astype(np.float64)
-        b = len(self.spent)
-        count = np.bincount(events.types * b + self.cell, minlength=self.m * b).reshape(self.m, b)
+        b, counted = len(self.spent), events.counted
+        count = np.bincount(events.types * b + self.cell, counted, minlength=self.m * b).reshape(self.m, b)
         self.level = count / self.spent
-        self.inverse = 1.0 / (self.unit * self.level[events.types, self.cell])
+        self.seen = count.sum(axis=1)
+        self.inverse = np.zeros(len(events.times))
+        self.inverse[counted] = 1.0 / (self.unit * self.level[events.types, self.cell])[counted]
+        self.unit[~counted] = -1.0  # the loops take them as parents only
         empty = np.zeros(0)
         self.lists = Lists(np.zeros(self.m + 1, np.int64), empty.astype(np.int64), empty)
         self.logs = np.zeros(self.m)
@@ -207,15 +210,16 @@ class SparseSearch:
 
 
 def counts_on_covariates(
-    events: Events, x: NDArray[np.float64]
+    events: Events, x: NDArray[np.float64], scale: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Coefficients (P,) of a Poisson regression of sequences' counts, time watched as offset; and standard errors.
+    """Coefficients (P,) of a Poisson regression of sequences' counts with standard errors; time and scale are offsets.
 
     The mean count of a linear Hawkes process is proportional to its baseline, so the regression is consistent where
     windows are alike; errors are White's, as counts vary more than Poisson ones.
     """
-    count = np.diff(events.offsets).astype(np.float64)
-    length = events.end - events.start
+    who = np.repeat(np.arange(events.n_sequences), np.diff(events.offsets))
+    count = np.bincount(who, events.counted, minlength=events.n_sequences)
+    length = (events.end - events.start) * scale
     keep = length > 0
     design = np.column_stack([np.ones(int(keep.sum())), x[keep]])
     count, offset = count[keep], np.log(length[keep])
@@ -272,10 +276,11 @@ def fit(events: Events, asked: Asked) -> Fit:
     """
     _checked(asked)
     messages: list[str] = []
-    beta, beta_errors, scale = np.zeros(0), np.zeros(0), np.ones(events.n_sequences)
+    beta, beta_errors = np.zeros(0), np.zeros(0)
+    scale = np.ones(events.n_sequences) if asked.scale is None else np.asarray(asked.scale, np.float64)
     if asked.covariates is not None:
-        beta, beta_errors = counts_on_covariates(events, asked.covariates)
-        scale = np.exp(asked.covariates @ beta)
+        beta, beta_errors = counts_on_covariates(events, asked.covariates, scale)
+        scale = scale * np.exp(asked.covariates @ beta)
         messages.append("coefficients of covariates come from a Poisson regression of the sequences' counts")
     decay = _decays(events, asked, messages)
     price = _strength(events, asked, scale, decay, messages)
@@ -307,14 +312,14 @@ def _levels_again(search: SparseSearch) -> None:
     )  # fmt: skip
     for _ in range(100):
         before = search.level
-        own = search.unit * before[e.types, search.cell]
-        share = own / (own + extra)
+        own = np.maximum(search.unit, 0.0) * before[e.types, search.cell]
+        share = np.where(own > 0, own / np.where(own > 0, own + extra, 1.0), 0.0)
         search.level = (
             np.bincount(e.types * b + search.cell, share, minlength=m * b).reshape(m, b) / search.spent
         )
         if np.all(np.abs(search.level - before) <= 1e-8 * before):
             break
-    rate = search.unit * search.level[e.types, search.cell] + extra
+    rate = np.where(search.unit >= 0, search.unit * search.level[e.types, search.cell] + extra, 1.0)
     owner = np.repeat(np.arange(m), np.diff(lists.pointers))
     excited = np.bincount(owner, lists.values * search.whole[lists.columns], minlength=m)
     search.logs = np.bincount(e.types, np.log(rate), minlength=m) - search.level @ search.spent - excited
@@ -336,22 +341,15 @@ def _strength(
     whole.set_decay(decay)
     top = whole.strongest()
     gains = np.zeros(len(STRENGTHS[::2]))
-    for part, x, parts in folds(events, scale[:, None]):
-        assert x is not None
+    for part, who, parts in folds(events):
         if part.n_events == 0 or not np.any(part.end > part.start):
             continue
-        search = SparseSearch(part, replace(asked, progress=None), x[:, 0])
+        search = SparseSearch(part, replace(asked, progress=None), scale[who])
         search.set_decay(decay)
         floor = 0.5 / float((part.end - part.start).sum())
         for at, factor in enumerate(STRENGTHS[::2]):
             search.climb(factor * top * part.n_events / events.n_events, rounds=3)
-            process = search.process()
-            level = np.maximum(process.baseline.level, floor)
-            process = replace(process, baseline=replace(process.baseline, level=level))
-            gains[at] += sum(
-                sign * log_likelihood(process, rest, None if y is None else y[:, 0])
-                for rest, y, sign in parts
-            )
+            gains[at] += gain(search.process(), scale, parts, floor)
     best = float(STRENGTHS[::2][int(np.argmax(gains))] * top)
     messages.append(f"strength {best:.6g} of the penalty l1 foretold best what was left out")
     return best
@@ -387,7 +385,7 @@ def _answer(
         ]
     )
     estimates = np.concatenate([search.level.T.ravel(), lists.values[kept], search.decay, beta])
-    silent = np.flatnonzero(np.diff(search.begin) == 0)
+    silent = np.flatnonzero(search.seen == 0)
     if len(silent):
         some = ", ".join(map(str, silent[:10])) + (", ..." if len(silent) > 10 else "")
         messages.append(f"types never seen, so their rate is 0: {some}")
