@@ -23,7 +23,7 @@ LAWS = {
 
 def fit_of(family, parameters):
     nothing = np.empty(0)
-    return GapFit(family, parameters, nothing, nothing, nothing, {}, 1, 0)
+    return GapFit(family, parameters, nothing, nothing, nothing, {}, 1, 0, np.inf)
 
 
 @pytest.mark.parametrize("family", LAWS)
@@ -57,6 +57,7 @@ def test_empirical_tables_are_exact_and_skip_what_never_was():
         {},
         1,
         0,
+        np.inf,
     )
     made = tables([fit])
     for height, gap in ((0.25, 0.5), (0.4999, 0.9998), (0.5001, 6.00005), (2.5, 7.0), (4.5, 8.0)):

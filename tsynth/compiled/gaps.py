@@ -153,12 +153,36 @@ def renewals(
 
 
 @compiled
-def timed(key, entities, offsets, code, begin, pace, group, tie, heights, gaps, knots, logs, step, apart):
-    """Times of rows whose codes are known, from `begin` on; see `renewals`."""
+def timed(
+    key,
+    entities,
+    offsets,
+    code,
+    begin,
+    end,
+    pace,
+    longest,
+    group,
+    tie,
+    heights,
+    gaps,
+    knots,
+    logs,
+    step,
+    apart,
+):
+    """Rows whose codes are known, from `begin` on, as far as they come by `end`; offsets, times and codes.
+
+    No gap is longer than its group's `longest`, (G,): the hazard is drawn below what it is there. The rest as in
+    `renewals`.
+    """
     time = np.empty(len(code))
+    kept, some = np.zeros(len(offsets), np.int64), np.empty(len(code), np.int32)
+    size = 0
     state = np.empty(4, np.uint64)
     edge = len(tie) - 1
     for i in range(len(entities)):
+        kept[i] = size
         if offsets[i] == offsets[i + 1]:
             continue
         start(state, key, entities[i])
@@ -169,7 +193,16 @@ def timed(key, entities, offsets, code, begin, pace, group, tie, heights, gaps, 
             if r > offsets[i]:
                 before = code[r - 1]
                 if not uniform(state) < tie[min(before, edge), min(code[r], edge)]:
-                    gap = gap_at(exponential(state) / pace[i], group[before], heights, gaps, knots, logs)
+                    g = group[before]
+                    height = exponential(state)
+                    if longest[g] < np.inf:
+                        top = -math.expm1(-pace[i] * height_at(longest[g], g, heights, gaps, knots, logs))
+                        height = -math.log1p(top * math.expm1(-height))
+                    gap = min(gap_at(height / pace[i], g, heights, gaps, knots, logs), longest[g])
                     t = _later(t, gap, step, apart)
-            time[r] = _put(t, step, apart)
-    return time
+            if t >= end[i] + (step if step > 0.0 and not apart else 0.0) and t > end[i]:
+                break
+            time[size], some[size] = _put(t, step, apart), code[r]
+            size += 1
+    kept[len(entities)] = size
+    return kept, time[:size].copy(), some[:size].copy()

@@ -13,7 +13,7 @@ Akaike (1974), A new look at the statistical model identification, IEEE Trans. A
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +36,10 @@ BINS, CELLS, EACH = 2048, 64, 10
 """Distinct gaps kept apart; cells of an empirical hazard, and gaps in each."""
 CERTAIN = 60.0
 """Cumulative hazard over a step in which all that came so far end."""
-TURNS = 25
+TURNS, STILL = 25, 5e-3
+"""Most turns, and the largest change of an entity's known frailty (of its logarithm) at which they end."""
+BEHIND = 100.0
+"""A family whose AIC is this far behind the best of its group is not fitted in later turns."""
 KNOTS = 513
 _HEIGHTS = np.geomspace(1e-8, 80.0, KNOTS)
 
@@ -77,6 +80,8 @@ class GapFit:
     aic : dict of str to float
         Of each family that was fitted: twice the number of parameters less twice the log-likelihood given frailties.
     gaps, censored : int
+    longest : float
+        Longest gap that an event ended.
     """
 
     family: str
@@ -87,6 +92,7 @@ class GapFit:
     aic: dict[str, float]
     gaps: int
     censored: int
+    longest: float
 
 
 @dataclass(frozen=True)
@@ -158,15 +164,18 @@ def fit_gaps(
     int
         Turns that it took.
     """
-    names = FAMILIES if family == "auto" else (family,)
+    names: list[tuple[str, ...]] = [FAMILIES if family == "auto" else (family,)] * groups
     binned = [_Binned.of(gaps, group, step) for group in range(groups)]
     events = np.bincount(gaps.entity[gaps.ended], minlength=entities).astype(np.float64)
     own, variance, turns = np.ones(entities), 0.0, 0
     starts: list[dict[str, NDArray[np.float64]]] = [{} for _ in range(groups)]
     fits: list[GapFit] = []
+    told: list[dict[str, float]] = [{} for _ in range(groups)]
     while turns < TURNS:
         turns += 1
-        fits = [b.fit(names, own, starts[g], step) for g, b in enumerate(binned)]
+        fits = [b.fit(names[g], own, starts[g], step, 1e-3) for g, b in enumerate(binned)]
+        told = [{**old, **fit.aic} for old, fit in zip(told, fits, strict=True)]
+        names = [tuple(n for n in fit.aic if fit.aic[n] < min(fit.aic.values()) + BEHIND) for fit in fits]
         lived = lived_through(gaps, tables(fits), entities, step)
         before = own, variance
         if spread and entities > 1:
@@ -175,9 +184,13 @@ def fit_gaps(
         known = np.nan_to_num(own, nan=1.0)
         moved = np.max(np.abs(np.log(known / np.nan_to_num(before[0], nan=1.0))), initial=0.0)
         own = known
-        if moved < 1e-3 or not spread:
+        if moved < STILL or not spread:
             break
-    final = [b.with_errors(fit, own) for b, fit in zip(binned, fits, strict=True)]
+    known = np.nan_to_num(own, nan=1.0)
+    final = []
+    for g, b in enumerate(binned):
+        fit = b.fit(names[g], known, starts[g], step, 1e-7)
+        final.append(replace(b.with_errors(fit, known), aic=told[g] | fit.aic))
     return final, variance, np.where(lived > 0, own, np.nan), turns
 
 
@@ -245,6 +258,7 @@ class _Binned:
         own: NDArray[np.float64],
         starts: dict[str, NDArray[np.float64]],
         step: float,
+        close: float,
     ) -> GapFit:
         n = int(self.ended.sum())
         nothing = np.empty(0)
@@ -253,7 +267,7 @@ class _Binned:
             waited = float(np.sum(self.gap * self.at_risk(own))) if len(self.gap) else 1.0
             flat = np.array([0.5 / max(waited, 1e-300)])
             return GapFit(
-                "empirical", nothing, nothing, np.array([0.0, 2.0 / flat[0]]), flat, {}, 0, censored
+                "empirical", nothing, nothing, np.array([0.0, 2.0 / flat[0]]), flat, {}, 0, censored, np.inf
             )
         weight = self.at_risk(own)
         parts: dict[str, tuple[NDArray[np.float64], ...]] = {}
@@ -266,13 +280,14 @@ class _Binned:
             theta = starts.get(name, self._start(name))
             found = minimize(
                 lambda x, name=name: -self._total(name, x, weight), theta, method="Nelder-Mead",
-                options={"xatol": 1e-6, "fatol": 1e-8, "maxiter": 400},
+                options={"xatol": close, "fatol": close, "maxiter": 400},
             )  # fmt: skip
             starts[name] = found.x
             parts[name], aic[name] = (_plain(name, found.x), nothing, nothing), 4.0 + 2.0 * float(found.fun)
         best = min(aic, key=lambda name: (aic[name], name))
         parameters, edges, hazard = parts[best]
-        return GapFit(best, parameters, np.full(len(parameters), np.nan), edges, hazard, aic, n, censored)
+        unknown, longest = np.full(len(parameters), np.nan), float(self.gap[self.ended > 0].max())
+        return GapFit(best, parameters, unknown, edges, hazard, aic, n, censored, longest)
 
     def with_errors(self, fit: GapFit, own: NDArray[np.float64]) -> GapFit:
         """The fit with standard errors from the curvature of the log-likelihood."""
@@ -294,7 +309,7 @@ class _Binned:
             variance = np.full(2, np.nan)
         scale = np.array([1.0 if fit.family == "lognormal" else fit.parameters[0], fit.parameters[1]])
         errors = np.sqrt(np.where(variance > 0, variance, np.nan)) * scale
-        return GapFit(**{**vars(fit), "errors": errors})
+        return replace(fit, errors=errors)
 
     def _total(self, name: str, theta: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
         if not np.all(np.abs(theta) < 50.0):

@@ -50,7 +50,8 @@ class Renewal(Generator):
     is the column with role "mark", else a few categories together; amounts and other columns follow type, gap and the
     rows before; statics, window, first event, pace and first values a Gaussian copula.
 
-    Where windows end with the last event (`window`), sequences end by a hazard in their length and type instead.
+    Where windows end with the last event (`window`), sequences end by a hazard in their length and type instead, and
+    no gap is longer than the longest that was seen after such a type.
 
     Choose `MarkovRenewal` where days of the month and weekdays matter, `Poisson` for seasons, `Hawkes` for bursts that
     hang on more than the last event.
@@ -247,8 +248,19 @@ class Renewal(Generator):
                 self.chain_, begin, drawn.score["rows"], streams.purpose("codes"), coding.codes, self.order
             )
             events = streams.purpose("events")
-            time = loops.timed(
-                events.key, events.entities, offsets, code, begin, pace, *self._law(), *self._lattice()
+            span = np.where(once.window.shared, np.maximum(begin, once.window.span[1]), np.inf)
+            longest = np.array([fit["longest"] for fit in self.gaps_["fits"]])
+            offsets, time, code = loops.timed(
+                events.key,
+                events.entities,
+                offsets,
+                code,
+                begin,
+                span,
+                pace,
+                longest,
+                *self._law(),
+                *self._lattice(),
             )
             has = np.diff(offsets) > 0
             end = begin.copy()
