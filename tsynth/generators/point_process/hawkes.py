@@ -333,7 +333,7 @@ class Hawkes(Generator):
             once = onces.Once.from_state(self.once_, self.bare_schema_)
             drawn = once.draw(streams, conditions)
             statics, score = drawn.statics, drawn.score
-            scale = paths.scale(score.get("rate")) * self._by_covariates(statics, len(entities))
+            scale = paths.factors(drawn, self._by_covariates(statics, len(entities)))
             events = paths.sequences(drawn, scale, self._ties())
         return self._rows(events, coding, statics, score, streams)
 

@@ -14,7 +14,7 @@ from tsynth.generators.point_process.covariates import Design
 from tsynth.generators.point_process.excitation.fitting import Fit, fit
 from tsynth.generators.point_process.excitation.process import Baseline, Exponentials, Process
 from tsynth.generators.point_process.excitation.seasons import SHAPES, seasonal
-from tsynth.generators.point_process.frailty import fit_frail
+from tsynth.generators.point_process.frailty import expected_immigrants, fit_frail
 from tsynth.generators.point_process.hawkes_events import observed
 from tsynth.generators.point_process.hawkes_parameters import LINKS, sizes_of
 from tsynth.generators.point_process.windows import RULES
@@ -232,12 +232,17 @@ def learn_process(
     rows = np.diff(events.offsets)
     if seen.counted:
         extras["rows"] = np.where(rows > 0, rows, np.nan).astype(np.float64)
+    share = 1.0
+    if seen.counted and variance > 0:
+        share = float(
+            expected_immigrants(made.process, events, scale * by(made))[0].sum() / events.counted.sum()
+        )
     process = _floored(made.process, float((scale * by(made)) @ (events.end - events.start)))
     return Learned(
         process,
         {**_plain(made), "events": events.n_events, "sequences": events.n_sequences,
          "ties": [ties.sentence()] if ties.seen > 0 else [], "window": window.why},
-        _frailty(variance, seen, rows, window),
+        {**_frailty(variance, seen, rows, window), "share": share},
         {"ties": ties.to_state(), "batches": None if seen.batches is None else seen.batches.to_state()},
         {} if x is None else {"design": design.to_state(), "coefficients": made.coefficients},
         np.cumsum(np.bincount(_heads(events), minlength=types).astype(np.float64)),

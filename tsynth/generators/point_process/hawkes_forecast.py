@@ -12,7 +12,7 @@ from tsynth.data.streams import Streams
 from tsynth.generators.point_process import beside, jitter
 from tsynth.generators.point_process.excitation.process import Events
 from tsynth.generators.point_process.frailty import expected_immigrants
-from tsynth.generators.point_process.hawkes_events import pick
+from tsynth.generators.point_process.hawkes_events import known_types, pick
 from tsynth.generators.point_process.hawkes_paths import picked, taken
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class History:
     ) -> History:
         """The history of each entity, each with one path."""
         offsets, has = view.offsets, np.diff(view.offsets) > 0
-        code = coding.code(view)
+        code = known_types(view, coding)
         time = jitter.spread(ties, offsets, view.time, streams.purpose("ties"))
         width = 0.0 if ties.keep else ties.width
         stop = float(view.time.max(initial=0.0))

@@ -13,6 +13,7 @@ from tsynth.data.encoding import Field
 from tsynth.generators.point_process import jitter
 from tsynth.generators.point_process.counts import frailty
 from tsynth.generators.point_process.excitation.process import Events
+from tsynth.generators.point_process.excitation.seasons import cumulative
 from tsynth.generators.point_process.excitation.simulation import simulate
 from tsynth.generators.point_process.hawkes_events import joined, pick
 
@@ -60,6 +61,23 @@ class Paths:
         if score is None:
             score = self.streams.purpose("rate").normal()
         return frailty(score, variance)
+
+    def factors(self, drawn: Drawn, by: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Factor of the baseline of each whole sequence: `by`, what covariates say, times its own.
+
+        Where sequences end after a number of events, their number and length were drawn together, and the factor is the
+        mean that both tell; drawn anew it would make the slowest far longer than any that was seen.
+        """
+        variance = float(self.frailty["variance"])
+        if variance == 0 or self.frailty["rule"] != "own":
+            return self.scale(drawn.score.get("rate")) * by
+        live = np.isfinite(drawn.start)
+        start = np.where(live, drawn.start, 0.0)
+        end = np.where(live, np.maximum(drawn.end, start), 0.0)
+        base = self.process.baseline
+        exposure = by * (cumulative(base, end) - cumulative(base, start))
+        counts = (self._numbers(drawn, live) - 1) * float(self.frailty["share"])
+        return np.asarray(by * (1.0 / variance + counts) / (1.0 / variance + exposure))
 
     def draw(
         self,

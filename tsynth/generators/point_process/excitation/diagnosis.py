@@ -12,18 +12,20 @@ from scipy.stats import kstwo
 from tsynth.data.streams import Streams
 from tsynth.generators.point_process.counts import frailty
 from tsynth.generators.point_process.excitation import foresight
-from tsynth.generators.point_process.excitation.process import Events
+from tsynth.generators.point_process.excitation.process import Events, Histogram
 from tsynth.generators.point_process.excitation.residuals import measure
 from tsynth.generators.point_process.excitation.simulation import Sizes, simulate
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from tsynth.generators.point_process.excitation.asked import Fit
     from tsynth.generators.point_process.excitation.process import Process
     from tsynth.generators.point_process.excitation.residuals import Measured
 
 __all__ = [
     "branching",
+    "branching_errors",
     "by_type",
     "diagnose",
     "dispersion",
@@ -200,6 +202,25 @@ def branching(process: Process, errors: NDArray[np.float64] | None = None) -> di
     return found
 
 
+def branching_errors(fit: Fit) -> NDArray[np.float64]:
+    """Standard errors of a fit's branching matrix, (M, M), from those of its parameters; NaN where there are none.
+
+    Those of components, or of the steps of a kernel, are combined as if they were independent. A power law gives
+    none: its jump, c and p hang together too closely for that.
+    """
+    kernel, m = fit.process.kernel, fit.process.types
+    width = np.diff(kernel.edges) if isinstance(kernel, Histogram) else np.ones(0)
+    variance = np.full((m, m), np.nan)
+    for name, error in zip(fit.names, fit.errors, strict=True):
+        what, _, where = name.partition("[")
+        if what not in ("adjacency", "height") or np.isnan(error):
+            continue
+        k, i, j = map(int, where.rstrip("]").split(","))
+        one = (error * (width[k] if what == "height" else 1.0)) ** 2
+        variance[i, j] = one if np.isnan(variance[i, j]) else variance[i, j] + one
+    return np.asarray(np.sqrt(variance))
+
+
 def dispersion(
     process: Process,
     events: Events,
@@ -239,7 +260,8 @@ def dispersion(
     for b in range(times):
         numbers = np.arange(b * n, (b + 1) * n, dtype=np.int64)
         made = simulate(
-            process, events.start, events.end, key=key, entities=numbers, scale=factor * frailty(unlike[numbers], variance),
+            process, events.start, events.end, key=key, entities=numbers,
+            scale=factor * frailty(unlike[numbers], variance),
             sizes=sizes, most=most,
             history=history,
         )  # fmt: skip
@@ -289,7 +311,7 @@ def diagnose(
     key : uint64
         `tsynth.data.streams.Streams.key`, for the draws behind the predicted dispersion.
     errors : float64 array, (M, M), optional
-        Standard errors of the branching matrix.
+        Standard errors of the branching matrix, such as `branching_errors` gives.
     train : Events, optional
         What the trivial predictors learn from.
     sizes : Sizes, optional
