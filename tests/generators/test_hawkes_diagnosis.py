@@ -12,6 +12,7 @@ from scipy.stats import binom
 from tsynth.data.streams import Streams
 from tsynth.generators.point_process.excitation.diagnosis import (
     branching,
+    branching_errors,
     by_type,
     diagnose,
     dispersion,
@@ -19,7 +20,10 @@ from tsynth.generators.point_process.excitation.diagnosis import (
     time_rescaling,
     unit_gaps,
 )
+from tsynth.generators.point_process.excitation.expectation import fit_histogram
+from tsynth.generators.point_process.excitation.fitting import fit
 from tsynth.generators.point_process.excitation.foresight import next_event, waits
+from tsynth.generators.point_process.excitation.power import fit_power
 from tsynth.generators.point_process.excitation.process import (
     Baseline,
     Events,
@@ -172,6 +176,28 @@ def test_the_interval_of_the_branching_ratio_covers_as_often_as_it_says():
     assert abs(covered / 2000 - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 2000)
 
 
+def test_the_interval_of_a_fitted_branching_ratio_covers():
+    """150 fits of about 500 events each: intervals of 95 % cover 88 to 99 % (binomial, 1 in 5,000 outside)."""
+    true = Process(Baseline(np.array([0.5])), Exponentials(np.full((1, 1, 1), 0.6), np.full((1, 1, 1), 2.0)))
+    covered = 0
+    for seed in range(150):
+        found = fit(drawn(true, 20, 20.0, seed), types=1)
+        low, high = branching(found.process, branching_errors(found))["interval"]
+        covered += low <= 0.6 <= high
+    assert 0.88 <= covered / 150 <= 0.995
+
+
+def test_errors_of_the_branching_matrix_come_from_the_parameters():
+    edges = np.array([0.0, 1.0, 3.0])
+    found = fit_histogram(drawn(TRUE, 50, 10.0), 2, edges)
+    at = [found.names.index(f"height[{b},1,0]") for b in range(2)]
+    wanted = np.sqrt(np.nansum((found.errors[at] * np.diff(edges)) ** 2))
+    assert branching_errors(found)[1, 0] == pytest.approx(wanted)
+    law = fit_power(drawn(TRUE, 5, 10.0), 2)
+    assert np.isnan(branching_errors(law)).all()
+    assert branching(law.process, branching_errors(law))["interval"] is None
+
+
 def test_an_exploding_process_is_called_so():
     process = Process(Baseline(np.ones(1)), Exponentials(np.full((1, 1, 1), 1.2), np.ones((1, 1, 1))))
     events = drawn(process, 20, 3.0)
@@ -256,6 +282,15 @@ def test_the_true_process_beats_the_trivial_predictors_and_a_wrong_one_does_not(
     bad = next_event(turned, events)
     assert len(bad["sentences"]) >= 4
     assert any("most frequent type" in line for line in bad["sentences"])
+
+
+def test_events_that_the_process_rules_out_have_no_likelihood():
+    events = drawn(TRUE, 5, 10.0)
+    never = Process(Baseline(np.array([1.0, 0.0])), Exponentials(np.zeros((1, 2, 2)), np.ones((1, 1, 1))))
+    found = next_event(never, events)
+    assert found["log_likelihood"]["process"] is None
+    assert any("intensity 0" in line for line in found["sentences"])
+    json.dumps(diagnose(never, events, key=KEY), allow_nan=False)
 
 
 def test_diagnosis_is_plain_numbers_and_says_what_is_wrong():

@@ -140,7 +140,7 @@ def test_the_search_climbs_the_exact_likelihood(opened):
     likelihood, theta, eta, events = likelihood_and_point(3, opened)
     found = likelihood(theta, eta)
     c, p = np.exp(eta[:2])
-    jump = theta[:, 2:] * (c / likelihood.tau) ** -p
+    jump = likelihood.jump_of(theta[:, 2:], c, p)
     base = likelihood.baseline
     process = Process(
         Baseline(np.ones(2), base.edges, theta[:, :2].T, 1.0), PowerLaw(jump, c, p, eta[2], 0.3)

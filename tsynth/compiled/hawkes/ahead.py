@@ -27,10 +27,11 @@ def add(x, touched, n_kept, j, s, w, adjacency, decay):
     """Let an event of type j at s excite: ``x[k, j or 0, i]`` is what it will still bring to type i."""
     at = j if n_kept > 1 else 0
     for k in range(x.shape[0]):
+        shrunk = math.exp(-decay[k, at, 0] * (s - touched[at]))
         for i in range(x.shape[2]):
-            x[k, at, i] = (
-                x[k, at, i] * math.exp(-decay[k, at, i] * (s - touched[at])) + adjacency[k, j, i] * w
-            )
+            if n_kept > 1:
+                shrunk = math.exp(-decay[k, at, i] * (s - touched[at]))
+            x[k, at, i] = x[k, at, i] * shrunk + adjacency[k, j, i] * w
     touched[at] = s
 
 
@@ -51,14 +52,14 @@ def exponential_at(offsets, times, types, weight, places, at, adjacency, decay, 
             while r < offsets[n + 1] and times[r] < at[q]:
                 add(x, touched, kept, types[r], times[r], weight[r], adjacency, decay)
                 r += 1
-            for i in range(targets):
-                total = 0.0
-                for k in range(components):
-                    for j in range(kept):
-                        if x[k, j, i] != 0.0:
-                            d = decay[k, j, i]
-                            total += d * x[k, j, i] * math.exp(-d * (at[q] - touched[j]))
-                out[q, i] = total
+            out[q] = 0.0
+            for k in range(components):
+                for j in range(kept):
+                    shrunk = math.exp(-decay[k, j, 0] * (at[q] - touched[j]))
+                    for i in range(targets):
+                        if kept > 1:
+                            shrunk = math.exp(-decay[k, j, i] * (at[q] - touched[j]))
+                        out[q, i] += decay[k, j, i] * x[k, j, i] * shrunk
 
 
 @compiled
@@ -114,14 +115,19 @@ def walk_on(s, step, total, rate, state):
 @compiled
 def rates_on(s, cell, scale, level, factors, now, decay, link, rate):
     """Fill ``rate[0]`` with the intensities after a wait of s without events; returns their sum."""
+    kept = now.shape[1]
+    for i in range(len(level)):
+        rate[0, i] = scale * level[i] * factors[cell, i if factors.shape[1] > 1 else 0]
+    for k in range(now.shape[0]):
+        for j in range(kept):
+            shrunk = math.exp(-decay[k, j, 0] * s)
+            for i in range(len(level)):
+                if kept > 1 and now[k, j, i] != 0.0:
+                    shrunk = math.exp(-decay[k, j, i] * s)
+                rate[0, i] += now[k, j, i] * shrunk
     total = 0.0
     for i in range(len(level)):
-        value = scale * level[i] * factors[cell, i if factors.shape[1] > 1 else 0]
-        for k in range(now.shape[0]):
-            for j in range(now.shape[1]):
-                if now[k, j, i] != 0.0:
-                    value += now[k, j, i] * math.exp(-decay[k, j, i] * s)
-        rate[0, i] = through(link, value, level[i])
+        rate[0, i] = through(link, rate[0, i], level[i])
         total += rate[0, i]
     return total
 

@@ -21,7 +21,7 @@ __all__ = ["next_event", "waits"]
 
 MOST = 20_000
 """Events that are predicted, at most."""
-WORK = 4_000_000
+WORK = 10_000_000
 """Intensities of one type through one component at the start of a prediction, at most."""
 
 
@@ -101,7 +101,8 @@ def next_event(
         ``accuracy`` of the type before the event's time is known and ``accuracy_at`` when it is, against the most
         frequent type; ``absolute_error`` of the median wait and ``root_squared_error`` of the mean wait between two
         events of a sequence, against the mean gap. Each is ``{"process": x, "trivial": y}``; None where there is
-        nothing to predict. ``predicted`` is the number of waits, an even selection of at most 20,000.
+        nothing to predict; a log-likelihood is None where an event has intensity 0. ``predicted`` is the number of
+        waits, an even selection of at most 20,000.
     """
     past = events if train is None else train
     found = residuals.measure(process, events, scale) if measured is None else measured
@@ -111,7 +112,13 @@ def next_event(
     with np.errstate(divide="ignore"):
         flat = float(np.log(rates[events.types[found.counted]]).sum())
     flat -= float(rates.sum() * np.sum(events.end - events.start))
-    scores: dict[str, Any] = {"log_likelihood": {"process": found.log_likelihood / n, "trivial": flat / n}}
+    own = found.log_likelihood / n
+    scores: dict[str, Any] = {
+        "log_likelihood": {
+            "process": own if np.isfinite(own) else None,
+            "trivial": flat / n if np.isfinite(flat) else None,
+        }
+    }
     rows = _predicted(process, events)
     scores["predicted"] = len(rows)
     gaps = np.diff(past.times)[_followed(past)]
@@ -170,7 +177,10 @@ def _sentences(scores: dict[str, Any]) -> list[str]:
     found = []
     for name, (who, what) in WORDS.items():
         pair = scores[name]
-        if pair is None:
+        if pair is None or pair["trivial"] is None:
+            continue
+        if pair["process"] is None:
+            found.append("some events have intensity 0 under the process, so it gives them no likelihood.")
             continue
         lower = name.endswith("error")
         if (pair["trivial"] < pair["process"]) if lower else (pair["trivial"] > pair["process"]):

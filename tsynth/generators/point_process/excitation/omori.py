@@ -34,10 +34,10 @@ LEAST, MOST = np.log(0.05), np.log(10.0)
 
 
 class Omori(_Likelihood):
-    """Events excite by ``theta ((s + c) / tau)^-p``, a sum of exponentials of fixed decays (see `exponentials_of`).
+    """Events excite by ``theta ((s + c) / (tau + c))^-p``, exponentials of fixed decays (see `exponentials_of`).
 
-    `theta` (M, B + M): baselines by cell, then what multiplies the law of each parent type, which is
-    ``jump (c / tau)^p`` and hangs little on c and p where `tau` is a usual gap. `eta` (3 + C): log c, log p, the power
+    `theta` (M, B + M): baselines by cell, then what multiplies the law of each parent type: the kernel at a lag of
+    `tau`, a usual gap, which hangs little on c and p. `eta` (3 + C): log c, log p, the power
     of sizes, coefficients of covariates.
     """
 
@@ -66,12 +66,17 @@ class Omori(_Likelihood):
     def mix(self, c: float, p: float) -> NDArray[np.float64]:
         """Weights of the exponentials, and their derivatives by log c and log p, (3, K)."""
         x, u = self.x, np.exp(self.x) * (c / self.tau)
-        weight = np.exp(np.log(STEP) + p * x - u - gammaln(p))
-        by_p = weight * (x - digamma(p))
+        top = np.log1p(c / self.tau)
+        weight = np.exp(np.log(STEP) + p * (x + top) - u - gammaln(p))
+        by_p = weight * (x + top - digamma(p))
         ratio = np.exp(-p * STEP)
         by_p[0] = by_p[0] / (1 - ratio) - weight[0] * STEP * ratio / (1 - ratio) ** 2
         weight[0] /= 1 - ratio
-        return np.stack([weight, -weight * u, p * by_p])
+        return np.stack([weight, weight * (p * c / (self.tau + c) - u), p * by_p])
+
+    def jump_of(self, theta: NDArray[np.float64], c: float, p: float) -> NDArray[np.float64]:
+        """The kernel at a lag of 0, from that at a lag of `tau`."""
+        return theta * (1 + self.tau / c) ** p
 
     def __call__(self, theta: NDArray[np.float64], eta: NDArray[np.float64]) -> Terms:
         """Log-likelihood, score and information at (theta, eta)."""
@@ -187,7 +192,8 @@ class OmoriSearch:
         assert best is not None
         eta = np.clip(best.eta, self.box.outer_low, self.box.outer_high)
         theta = best.theta.copy()
-        theta[:, self.b :] *= (part.inner.tau / self.inner.tau) ** np.exp(eta[1])
+        c, p = np.exp(eta[:2])
+        theta[:, self.b :] *= ((part.inner.tau + c) / (self.inner.tau + c)) ** p
         return maximise(
             self.likelihood, theta, eta, self.box, tolerance=1e-9, most=200, progress=self.asked.progress
         )
@@ -209,7 +215,7 @@ class OmoriSearch:
             source.phase,
         )  # fmt: skip
         c, p = np.exp(eta[:2])
-        jump = theta[:, self.b :] * (c / self.inner.tau) ** -p
+        jump = self.inner.jump_of(theta[:, self.b :], c, p)
         return Process(baseline, PowerLaw(jump, float(c), float(p), float(eta[2]), self.asked.reference))
 
     def answer(self, found: Found, value: float) -> Fit:
@@ -251,6 +257,7 @@ class OmoriSearch:
         m, b, theta, eta = self.m, self.b, found.theta, found.eta
         common, rows = _covariances(found, self.box)
         c, p = np.exp(eta[:2])
+        tau = self.inner.tau
         kernel = process.kernel
         assert isinstance(kernel, PowerLaw)
         table: list[tuple[str, float, float]] = []
@@ -262,8 +269,8 @@ class OmoriSearch:
             own, mixed = rows[i]
             for j in range(m):
                 at, jump = b + j, float(kernel.jump[i, j])
-                slope = np.zeros(len(eta))  # of log jump = log theta - p log(c / tau)
-                slope[:2] = -p, -p * np.log(c / self.inner.tau)
+                slope = np.zeros(len(eta))  # of log jump = log theta + p log(1 + tau / c)
+                slope[:2] = -p * tau / (tau + c), p * np.log1p(tau / c)
                 slope = np.where(np.isnan(np.diag(common)), 0.0, slope)
                 share = 1 / theta[i, at] if theta[i, at] > 0 else np.nan
                 variance = own[at, at] * share**2 + 2 * share * (mixed[at] @ slope)
