@@ -137,7 +137,8 @@ def events_of(
     return loops.poisson_events(
         np.uint64(key), np.arange(n), begin, end, np.ones(n) if scale is None else scale, np.zeros(n, bool),
         base.edges, base.period, base.phase, rate, running, np.cumsum(rates, axis=1), opened, closed,
-        np.cumsum(np.ones(m)), np.cumsum(np.ones(m)), np.full(m, more), np.cumsum(np.ones((1, m)), axis=1), step, apart,
+        np.cumsum(np.ones(m)), np.cumsum(np.ones(m)), np.full(m, more), np.cumsum(np.ones((1, m)), axis=1),
+        np.ones((1, 1)), step, apart,
     )  # fmt: skip
 
 
@@ -364,6 +365,22 @@ def test_simultaneous_events_stay_together():
     assert tied(made) == pytest.approx(tied(data), abs=0.03)
     apart = Poisson(ties="jitter").fit(data).sample(200, seed=1)
     assert tied(apart) < 0.2 * tied(data)
+
+
+def test_what_shares_a_moment_follows_the_season_too():
+    """A visit is led by "a" at any hour; "b" comes with it in the morning, "c" in the evening."""
+    draw = np.random.default_rng(12)
+    rows = []
+    for i in range(60):
+        for t in np.unique(draw.integers(0, 24 * 60, 60)):
+            rows += [(i, 24 * 18_998 + t, 0), (i, 24 * 18_998 + t, 1 if t % 24 < 12 else 2)]
+    entity, time, kind = map(np.array, zip(*rows, strict=True))
+    data = table(entity, 3600.0 * time, kind=kind, dates=True)
+    made = Poisson(baseline="hour", window="entry").fit(data).sample(100, seed=1)
+    hour, code = np.floor(made.time).astype(int) % 24, made.codes("kind")
+    tied = np.r_[False, (np.diff(made.time) == 0) & (np.diff(made.entity_of_row) == 0)]
+    assert np.mean(code[tied & (hour < 12)] == 1) > 0.95
+    assert np.mean(code[tied & (hour >= 12)] == 2) > 0.95
 
 
 def test_forecast_goes_on_at_the_pace_of_the_history():

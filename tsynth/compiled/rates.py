@@ -168,7 +168,7 @@ def uniforms(key, entities, offsets):
 @compiled
 def poisson_events(
     key, entities, begin, end, scale, lone, edges, period, phase, rate, running, types, opened, closed, first,
-    last, more, following, step, apart,
+    last, more, following, tilt, step, apart,
 ):  # fmt: skip
     """Events of a Poisson process in a window each; returns offsets, times and types.
 
@@ -193,6 +193,8 @@ def poisson_events(
         Chance that an event of each type is followed by another at the same moment.
     following : float64 array, (G, M)
         Running weight of the types of such a one; types beyond G share the last row.
+    tilt : float64 array, (B, M) or of one row
+        Multiplies the weights by the cell of the moment, where it has more than one row.
     step : float
         Lattice that times are put down to; 0 where there is none.
     apart : bool
@@ -203,7 +205,7 @@ def poisson_events(
     offsets = np.zeros(n + 1, np.int64)
     size = 0
     time, code = np.empty(4 * n + 1024), np.empty(4 * n + 1024, np.int32)
-    state = np.empty(4, np.uint64)
+    state, weight = np.empty(4, np.uint64), np.empty(len(more))
     for i in range(n):
         offsets[i] = size
         if not end[i] >= begin[i]:
@@ -249,6 +251,15 @@ def poisson_events(
                 size += 1
                 if not uniform(state) < more[kind]:
                     break
-                kind = categorical(state, following[min(kind, len(following) - 1)])
+                row = following[min(kind, len(following) - 1)]
+                if len(tilt) == 1:
+                    kind = categorical(state, row)
+                    continue
+                cell = place(t, edges, period, phase)[1]
+                total = 0.0
+                for m in range(len(row)):
+                    total += (row[m] - (row[m - 1] if m > 0 else 0.0)) * tilt[cell, m]
+                    weight[m] = total
+                kind = categorical(state, weight)
     offsets[n] = size
     return offsets, time[:size].copy(), code[:size].copy()

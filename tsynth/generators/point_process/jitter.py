@@ -8,7 +8,7 @@ order, the labs of one visit), events come in batches: the process is of batches
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
     from tsynth.data.streams import Streams
 
-__all__ = ["WAYS", "Batches", "Ties", "batches", "choose", "floor", "spread", "uniforms"]
+__all__ = ["WAYS", "Batches", "Ties", "batches", "choose", "floor", "spread", "tilted", "uniforms"]
 
 WAYS = ("auto", "jitter", "keep")
 EXCESS, LEAST = 2.0, 0.01
 """Ties are kept where their share is above this many times what rounding gives, plus this."""
+ROUNDS = 8
 GROUPS = 256
 """Types beyond this many share what follows them in a batch."""
 
@@ -76,10 +77,13 @@ class Batches:
         Chance that an event of each type is followed by another at the same moment.
     following : float64 array, (G, M)
         Running weight of the type of such a one after each type; types beyond `GROUPS` share the last row.
+    tilt : float64 array, (B, M)
+        By what the cell of a baseline multiplies these weights; one row where it does not matter.
     """
 
     more: NDArray[np.float64]
     following: NDArray[np.float64]
+    tilt: NDArray[np.float64] = field(default_factory=lambda: np.ones((1, 1)))
 
     def to_state(self) -> dict[str, Any]:
         """Plain arrays."""
@@ -188,3 +192,41 @@ def batches(
     kinds = np.maximum(np.count_nonzero(counts, axis=1), 1)[:, None]
     following = np.cumsum(counts + kinds * (everywhere / everywhere.sum()), axis=1)
     return ~tied, Batches(more, following)
+
+
+def tilted(
+    found: Batches, code: NDArray[np.int32], leads: NDArray[np.bool_], cell: NDArray[np.int64], cells: int
+) -> Batches:
+    """Batches whose types follow the season too: by how much each cell has more of a type than the chain says.
+
+    Factors are found one after another until each cell's number of each type is met (iterative proportional fitting,
+    `ROUNDS` times), and lean on one as if one event more had been expected and had come.
+
+    Parameters
+    ----------
+    found : Batches
+    code : int32 array, (R,)
+    leads : bool array, (R,)
+        The first event of each moment.
+    cell : int64 array, (R,)
+        Cell of the baseline of each event.
+    cells : int
+    """
+    at = np.flatnonzero(~leads)
+    if cells == 1 or len(at) == 0:
+        return found
+    size = len(found.more)
+    group = np.minimum(code[at - 1], len(found.following) - 1)
+    seen = np.zeros((cells, size))
+    np.add.at(seen, (cell[at], code[at]), 1.0)
+    pairs, rows = np.unique(cell[at] * len(found.following) + group, return_counts=True)
+    where, which = pairs // len(found.following), pairs % len(found.following)
+    weight = np.diff(found.following, axis=1, prepend=0.0)
+    tilt = np.ones((cells, size))
+    for _ in range(ROUNDS):
+        share = weight[which] * tilt[where]
+        share *= (rows / share.sum(axis=1))[:, None]
+        expected = np.zeros((cells, size))
+        np.add.at(expected, where, share)
+        tilt = np.clip(tilt * (seen + 1.0) / (expected + 1.0), 1e-6, 1e6)
+    return replace(found, tilt=tilt)

@@ -29,6 +29,8 @@ class Observed:
     time : float64 array, (R,)
         Spread inside the step of the lattice, where ties are.
     code : int32 array, (R,)
+    leads : bool array, (R,)
+        Whether the event is the first of its moment, where ties are kept; else all are.
     explained : bool array, (R,)
         Whether a rate has to explain the event: it leads its batch, and its window was not made by it.
     begin, end : float64 array, (N,)
@@ -44,6 +46,7 @@ class Observed:
     offsets: NDArray[np.int64]
     time: NDArray[np.float64]
     code: NDArray[np.int32]
+    leads: NDArray[np.bool_]
     explained: NDArray[np.bool_]
     begin: NDArray[np.float64]
     end: NDArray[np.float64]
@@ -88,7 +91,10 @@ def observe(
     if apart:
         leads, batches = jitter.batches(offsets, time, code, codes)
     else:
-        leads, batches = np.ones(len(time), np.bool_), Batches(np.zeros(codes), np.ones((1, codes)))
+        leads, batches = (
+            np.ones(len(time), np.bool_),
+            Batches(np.zeros(codes), np.cumsum(np.ones((1, codes)), axis=1)),
+        )
     explained = leads.copy()
     has = np.flatnonzero(np.diff(offsets) > 0)
     head, tail = offsets[:-1][has], offsets[1:][has] - 1
@@ -110,7 +116,7 @@ def observe(
         lost = 0.5 * ties.step * counts
         live = 1.0 - np.divide(lost, length, out=np.zeros(len(length)), where=length > 0)
         live = np.clip(live, 0.05, 1.0)
-    return Observed(offsets, spread, code, explained, a, b, live, counts, batches)
+    return Observed(offsets, spread, code, leads, explained, a, b, live, counts, batches)
 
 
 def _same_moment(offsets: NDArray[np.int64], time: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -183,7 +183,9 @@ class Poisson(Generator):
         self.baseline_ = asdict(fit.baseline)
         self.coefficients_ = {"design": design.to_state(), **asdict(fit.counts)}
         self.once_, self.ties_ = once.to_state(), ties.to_state()
-        self.batches_ = seen.batches.to_state()
+        cell = seasons.cells_of(fit.baseline, seen.time)
+        batches = jitter.tilted(seen.batches, code, seen.leads, cell, len(fit.baseline.factors))
+        self.batches_ = batches.to_state()
         self.ends_ = _ends(found.offsets, code, codes)
         mean = fit.expected
         self.fit_ = {
@@ -262,7 +264,7 @@ class Poisson(Generator):
             streams.key, streams.entities, start, end, scale, alone, edges, baseline.period, baseline.phase, rate,
             running, np.cumsum(rates, axis=1), window is not None and window.opened,
             window is not None and window.closed, self.ends_["first"], self.ends_["last"], self.batches_["more"],
-            self.batches_["following"], self.ties_["step"], self.ties_["keep"],
+            self.batches_["following"], self.batches_["tilt"], self.ties_["step"], self.ties_["keep"],
         )  # fmt: skip
         return made
 
@@ -340,7 +342,9 @@ class Poisson(Generator):
         self.once_ = onces.Once(always, {}, {}, copula, 0.0).to_state()
         step = self.encoder_.time_step_
         self.ties_ = jitter.Ties(False, step, step, 0.0, 0.0).to_state()
-        self.batches_ = jitter.Batches(np.zeros(rates.types), np.ones((1, rates.types))).to_state()
+        self.batches_ = jitter.Batches(
+            np.zeros(rates.types), np.ones((1, rates.types)), np.ones((1, rates.types))
+        ).to_state()
         self.ends_ = {"first": np.ones(rates.types), "last": np.ones(rates.types)}
         spent = seasons.exposures(rates, np.array([start]), np.array([end]))
         self.n_entities_, self.n_rows_ = 1, max(1, int((spent @ seasons.rates_of(rates)).sum()))
