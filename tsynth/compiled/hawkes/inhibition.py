@@ -173,7 +173,7 @@ def linked(
                 least = floor * level[i]
                 if link == RECTIFIED and x < least:
                     logs += math.log(least) + (x - least) / least
-                    slope, value = 1.0, least
+                    slope, value, by_level = 1.0, least, (least - x) / level[i]
                 else:
                     logs += math.log(value)
                 slope /= value
