@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -397,6 +400,14 @@ def test_given_rows_come_back_and_are_remembered():
     step = np.arange(4000) % 20
     np.testing.assert_array_equal(made.choice[step < 5], choice[step < 5])
     assert np.mean(made.choice == choice) > 0.9
+
+
+def test_the_page_on_events_runs(capsys):
+    page = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 5
+    exec("\n".join(blocks), {})
+    assert "spectral radius" in capsys.readouterr().out
 
 
 # -- bad input

@@ -43,7 +43,7 @@ def expected_immigrants(
     whole = measure(process, events, scale).rate
     share = np.clip(np.divide(rate, whole, out=np.zeros_like(rate), where=whole > 0), 0.0, 1.0)
     share[~events.counted] = 0.0
-    counts = np.bincount(owner, share, minlength=events.n_sequences)
+    counts = np.bincount(owner, share, minlength=events.n_sequences).astype(np.float64)
     return counts, cumulative(base, events.end) - cumulative(base, events.start)
 
 

@@ -15,7 +15,7 @@ from tsynth.generators.point_process.coding import Coding
 from tsynth.generators.point_process.covariates import Design
 from tsynth.generators.point_process.excitation.simulation import Sizes
 from tsynth.generators.point_process.hawkes_diagnosis import judged, told
-from tsynth.generators.point_process.hawkes_fit import Asked, learn_process
+from tsynth.generators.point_process.hawkes_fit import Asked, check_count, learn_process
 from tsynth.generators.point_process.hawkes_forecast import History
 from tsynth.generators.point_process.hawkes_parameters import (
     process_from_state,
@@ -309,8 +309,7 @@ class Hawkes(Generator):
             `offsets`, `times`, `types`, `start`, `end`, and what was asked for.
         """
         self._fitted()
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-            raise UsageError(f"n is a count of at least 1, not {n!r}")
+        check_count(n, "n")
         if end is None:
             if "fixed" not in self.once_:
                 raise UsageError("simulate needs an end", fix="give end, in time units, or use sample")

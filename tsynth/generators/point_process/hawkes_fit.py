@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tsynth.generators.point_process.onces import Entities
     from tsynth.generators.point_process.windows import Window
 
-__all__ = ["KERNELS", "Asked", "Learned", "learn_process"]
+__all__ = ["KERNELS", "Asked", "Learned", "check_count", "learn_process"]
 
 KERNELS = ("exponential", "sum", "power_law", "etas", "nonparametric")
 MANY = 60
@@ -85,8 +85,7 @@ class Asked:
                     f"{name}={getattr(self, name)!r} does not exist",
                     fix="use one of " + ", ".join("None" if k is None else k for k in known),
                 )
-        if isinstance(self.components, bool) or not isinstance(self.components, int) or self.components < 1:
-            raise UsageError(f"components is a count of at least 1, not {self.components!r}")
+        check_count(self.components, "components")
         if self.link != "linear" and self.kernel not in ("exponential", "sum"):
             raise UsageError(
                 f"link={self.link!r} goes with exponential kernels", fix='use kernel="exponential"'
@@ -273,6 +272,12 @@ def _floored(process: Process, exposure: float) -> Process:
         base.factors, least / level[None, :] if base.factors.shape[1] > 1 else least / level.max()
     )
     return replace(process, baseline=replace(base, level=level, factors=np.ascontiguousarray(factors)))
+
+
+def check_count(value: Any, name: str) -> None:
+    """Refuse what is no whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise UsageError(f"{name} is a count of at least 1, not {value!r}")
 
 
 def _penalty(asked: Asked, types: int) -> tuple[str | None, float | str]:
