@@ -34,6 +34,8 @@ SCORES = {
     "calendar": "tsynth.scores.fidelity.calendar:Calendar",
     "dispersion": "tsynth.scores.fidelity.dispersion:Dispersion",
     "bursts": "tsynth.scores.fidelity.bursts:Bursts",
+    "time_rescaling": "tsynth.scores.fidelity.time_rescaling:TimeRescaling",
+    "counting_distance": "tsynth.scores.fidelity.counting_distance:CountingDistance",
     "runs": "tsynth.scores.fidelity.runs:Runs",
     "persistence": "tsynth.scores.fidelity.persistence:Persistence",
     "visits": "tsynth.scores.fidelity.visits:Visits",
