@@ -66,7 +66,8 @@ def inside(found, truth):
         if np.isfinite(error):
             assert abs(estimate - value) <= WIDE * error, (name, estimate, error, value)
         else:
-            assert estimate == 0 and value < 0.1, (name, estimate, value)
+            assert estimate == 0, (name, estimate, value)
+            assert value < 0.1, (name, estimate, value)
 
 
 def ratios(adjacency):

@@ -59,8 +59,7 @@ class _Likelihood:
             self.unit[self.given] = -1.0  # the loops take them as parents only
         spent, by = exposure(self.events, self.baseline, scale, self.covariates)
         self.spent = np.bincount(self.places, spent, minlength=self.cells)
-        self.by = np.zeros((len(by), self.cells))
-        np.add.at(self.by, (slice(None), self.places), by)
+        self.by = by @ np.eye(self.cells)[self.places]
         self._beta = beta.copy()
 
     def _weighed(
@@ -74,8 +73,8 @@ class _Likelihood:
         return (
             weight,
             self._surplus,
-            np.bincount(kinds, weight, minlength=m),
-            np.bincount(kinds, weight * self._surplus, minlength=m),
+            np.bincount(kinds, weight, minlength=m).astype(np.float64),
+            np.bincount(kinds, weight * self._surplus, minlength=m).astype(np.float64),
         )
 
 

@@ -98,7 +98,7 @@ def _solved(
     block = info * size[:, :, None] * size[:, None, :]
     index = np.arange(info.shape[1])
     block[:, index, index] = np.where(free, 1.0 + damping, 1.0)  # scaled: the damping is relative
-    return np.linalg.solve(block, right * size[:, :, None]) * size[:, :, None]
+    return np.asarray(np.linalg.solve(block, right * size[:, :, None]) * size[:, :, None], np.float64)
 
 
 def _step(
@@ -241,7 +241,9 @@ def maximise(
         theta, eta, terms, value = moved, shifted, trial, new
         if progress is not None:
             progress(iteration, value)
-        if still == 3:  # promises that do not come true: the quadratic is wrong where next to nothing is known
+        if (
+            still == 3
+        ):  # promises that do not come true: the quadratic is wrong where next to nothing is known
             converged = True
             break
     return Found(theta, eta, terms, iteration, converged)

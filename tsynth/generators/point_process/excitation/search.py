@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +44,7 @@ class Search:
         self.places = joined(spent) if places is None else places
         self.cells = int(self.places.max()) + 1
         c = 0 if asked.covariates is None else asked.covariates.shape[1]
-        given = asked.decay
+        given = None if asked.decay is None else np.asarray(asked.decay)
         if self.pair:
             self.k = 1
             inner: SharedDecays | PairDecays = PairDecays(
@@ -97,7 +98,7 @@ class Search:
             below[self.b + self.m :], above[self.b + self.m :] = low, high
         elif self.pair:
             below, above = np.tile(below, (self.m, 1)), np.tile(above, (self.m, 1))
-            below[:, self.b + self.m :] = above[:, self.b + self.m :] = np.log(self.asked.decay)
+            below[:, self.b + self.m :] = above[:, self.b + self.m :] = np.log(np.asarray(self.asked.decay))
         f = 0 if self.factors is None else len(self.factors.others)
         power = self.asked.power
         x = self.asked.covariates
@@ -193,7 +194,7 @@ class Search:
                 np.broadcast_to(self.box.high, theta.shape),
             )
             found = maximise(
-                lambda row, common, i=i: inner(row, common, (i,)), theta[one], eta,
+                partial(inner, targets=(i,)), theta[one], eta,
                 replace(self.box, low=low[one], high=high[one]),
                 penalty=None if penalty is None else Penalty(penalty.linear[one]), tolerance=1e-4, most=100,
                 progress=self.asked.progress,
@@ -353,7 +354,7 @@ class Search:
                 value = float(kernel.decay[k, 0, 0])
                 mix = self.inner.decays[k]
                 # between two fitted decays the log is a mean of both: its error is given at the ends only
-                ends = np.flatnonzero(mix == 1.0)
+                ends = np.flatnonzero(mix == 1.0).tolist()
                 rows.append((f"decay[{k}]", value, value * common[ends[0]] if len(ends) else np.nan))
             if self.asked.power is None:
                 rows.append(("power", eta[self.d], common[self.d]))
@@ -361,7 +362,7 @@ class Search:
         for p in range(self.c):
             rows.append((f"coefficient[{p}]", eta[first + p], common[first + p]))
         if self.factors is not None:
-            for place, cell in enumerate(self.factors.others):
+            for place, cell in enumerate(self.factors.others.tolist()):
                 value = float(np.exp(eta[first + self.c + place]))
                 rows.append((f"factor[{cell}]", value, value * common[first + self.c + place]))
         return [r[0] for r in rows], [float(r[1]) for r in rows], [float(r[2]) for r in rows]
