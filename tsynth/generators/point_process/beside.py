@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tsynth.data.schema import Schema
     from tsynth.data.streams import Streams
 
-__all__ = ["GAP", "age_of", "draw", "go_on", "learn", "merge", "opening_of", "place_of", "rows_of"]
+__all__ = ["GAP", "age_of", "draw", "go_on", "learn", "merge", "nulls", "place_of", "rows_of"]
 
 GAP = "(gap)"
 
@@ -98,6 +98,7 @@ def draw(
     since: NDArray[np.float64] | None = None,
     fixed: dict[str, Field] | None = None,
     history: tuple[NDArray[np.int64], dict[str, Field]] | None = None,
+    gap: tuple[Field, NDArray[np.float64]] | None = None,
 ) -> dict[str, Field]:
     """All fields of rows whose times and codes are known.
 
@@ -118,15 +119,19 @@ def draw(
     history : (int64 array (N,), dict of str to Field), optional
         How many leading rows of each entity are there already, and fields (R,) that hold their choices and values:
         those rows come back as they are, and later ones remember them.
+    gap : (Field, float64 array (R,)), optional
+        Gaps and their scores, where they were drawn like a value; else they are those of `time`.
     """
     if not state:
         return coding.fields(code) | nulls(encoder, coding, len(code))
     timing = encoder.timing
     models = [values.FieldModel(**one) for one in state["fields"]]
     total = state["total"]
-    gaps, inside = gaps_of(offsets, time)
-    gap = timing.gap.encode_values(np.where(inside, gaps, np.nan))
-    others = [(gap, models[0].score(gap))]
+    if gap is None:
+        gaps, inside = gaps_of(offsets, time)
+        told = timing.gap.encode_values(np.where(inside, gaps, np.nan))
+        gap = told, models[0].score(told)
+    others = [gap]
     skeleton = values.Skeleton(offsets, code, coding.codes, age_of(offsets, time, timing.typical_, since))
     fields = coding.fields(code)
     for model in models[1:]:
@@ -186,19 +191,6 @@ def go_on(
         name: replace(f, choice=f.choice[~old], value=None if f.value is None else f.value[~old])
         for name, f in made.items()
     }
-
-
-def opening_of(state: dict[str, Any], view: Rows) -> dict[str, NDArray[np.float64]]:
-    """Scores of each entity's last row by field, 0 where it has none: what a continuation opens with."""
-    has = np.diff(view.offsets) > 0
-    out = {}
-    for one in state["fields"]:
-        head = np.zeros(view.n_entities)
-        if one["name"] in view.fields:
-            score = values.field_scores(view.fields[one["name"]])
-            head[has] = score[view.offsets[1:][has] - 1]
-        out[f"value:{one['name']}"] = head
-    return out
 
 
 def rows_of(

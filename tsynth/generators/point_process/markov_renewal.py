@@ -8,12 +8,13 @@ import numpy as np
 
 from tsynth.compiled import markov as loops
 from tsynth.data.encoding import Field, Rows
-from tsynth.data.encoding.timing import gaps_of
 from tsynth.data.streams import Streams
 from tsynth.errors import UsageError
-from tsynth.generators import balances, values
+from tsynth.generators import values
 from tsynth.generators.base import Generator
 from tsynth.generators.copula import Copula, Margin, merge_copula, order_of, sums
+from tsynth.generators.point_process import beside
+from tsynth.generators.point_process.beside import GAP
 from tsynth.generators.point_process.coding import Coding
 from tsynth.generators.point_process.days import Calendar
 from tsynth.generators.point_process.noised import NoisedSums
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MarkovRenewal"]
 
-GAP = "(gap)"
 WALKED = 4_000_000
 """Days times kinds that each of these samples takes."""
 CORRECTIONS = 8
@@ -120,41 +120,21 @@ class MarkovRenewal(Generator):
         code = coding.code(view)
         kind = ClockTiming if timing.clock_ else StepTiming
         when, lively = kind.learn(view, timing, code, coding.codes, self.order)
-        # -- values, gaps first
-        gaps, inside = gaps_of(view.offsets, view.time)
-        gap = timing.gap.encode_values(np.where(inside, gaps, np.nan))
-        skeleton = values.Skeleton(
-            view.offsets, code, coding.codes, _age(view.offsets, view.time, timing.typical_)
-        )
-        bare = values.Skeleton(view.offsets, code, coding.codes, _place(view.offsets))
-        total = balances.signs(self.constraints_, self.encoder_, view, coding)
-        level = balances.learn(total, self.encoder_, view, skeleton)
-        others: list[tuple[Field, NDArray[np.float64]]] = []
-        fields = []
-        for field in [Field(GAP, gap.choice, gap.value, gap.choices, gap.continuous), *coding.rest(view)]:
-            at = bare if field.name == GAP else skeleton
-            above = level if field.name == total.get("field") else None
-            state, score = values.learn_field(field, at, others, above)
-            fields.append(
-                {"name": field.name, "choices": field.choices, "first": field.continuous, "sums": state}
-            )
-            others.append((field, score))
+        sums_of_values, firsts = beside.learn(view, coding, code, self.encoder_, self.constraints_)
         # -- once an entity
         has = np.diff(view.offsets) > 0
-        heads = view.offsets[:-1][has]
         once = self._once(view)
         margins = {n: np.bincount(f.choice[h], minlength=f.choices) for n, (f, h) in once.items()}
         columns = [_spread(order_of(f), h) for f, h in once.values()] + [_spread(lively, has)]
-        columns += [_spread(score[heads], has, view.n_entities) for _, score in others]
+        columns += list(firsts.values())
         return {
             "coding": coding.to_state(),
             "timing": when,
-            "fields": fields,
-            "total": total,
+            **sums_of_values,
             "margins": margins,
             "first": {n: f.continuous for n, (f, _) in once.items()},
             "copula": sums(columns),
-            "names": [*once, "rate", *(f"value:{f['name']}" for f in fields)],
+            "names": [*once, "rate", *firsts],
             "empty": int(np.sum(~has)),
             "entities": view.n_entities,
             "longest": int(np.diff(view.offsets).max(initial=1)),
@@ -186,13 +166,8 @@ class MarkovRenewal(Generator):
         self.timing_ = kind.merge([s["timing"] for s in states], codes, self.order)
         self.timing_["most"] = 3 * max(s["longest"] for s in states) + 32
         self.timing_["empty"] = sum(s["empty"] for s in states) / sum(s["entities"] for s in states)
-        self.fields_ = [
-            values.merge_field(
-                f["name"], f["choices"], f["first"], [s["fields"][j]["sums"] for s in states]
-            ).to_state()
-            for j, f in enumerate(head["fields"])
-        ]
-        self.total_ = balances.merge([s["total"] for s in states])
+        learned = beside.merge(states)
+        self.fields_, self.total_ = learned["fields"], learned["total"]
         copula = merge_copula(head["names"], [s["copula"] for s in states])
         self.copula_ = {"names": copula.names, "correlation": copula.correlation}
         self.margins_ = {
@@ -265,28 +240,16 @@ class MarkovRenewal(Generator):
         once, score, begin, (offsets, time, code) = self._events(streams, conditions)
         statics = {n.removeprefix("static:"): f for n, f in once.items() if n.startswith("static:")}
         statics.update(conditions or {})
-        models = [values.FieldModel(**state) for state in self.fields_]
-        opening = {m.name: score[f"value:{m.name}"] for m in models}
-        draw = streams.purpose("values")
-        others: list[tuple[Field, NDArray[np.float64]]] = []
-        if timing.clock_:
-            gaps, inside = gaps_of(offsets, time)
-            gap = timing.gap.encode_values(np.where(inside, gaps, np.nan))
-            others.append((gap, models[0].score(gap)))
-        else:
-            bare = values.Skeleton(offsets, code, coding.codes, _place(offsets))
-            gap, gap_score = models[0].draw(draw, bare, opening[GAP], [])
-            time = _added(offsets, begin, timing.gap.decode_values(gap), self.encoder_.time_step_)
-            others.append((gap, gap_score))
-        skeleton = values.Skeleton(offsets, code, coding.codes, _age(offsets, time, timing.typical_))
-        fields = coding.fields(code)
-        for model in models[1:]:
-            level = None
-            if model.name == self.total_.get("field"):
-                level, _ = balances.level(self.total_, self.encoder_, statics, None, len(offsets) - 1)
-            made = model.draw(draw, skeleton, opening[model.name], others, level)
-            others.append(made)
-            fields[model.name] = made[0]
+        draw, gap = streams.purpose("values"), None
+        if not timing.clock_:
+            model = values.FieldModel(**self.fields_[0])
+            bare = values.Skeleton(offsets, code, coding.codes, beside.place_of(offsets))
+            gap = model.draw(draw, bare, score[f"value:{GAP}"], [])
+            time = _added(offsets, begin, timing.gap.decode_values(gap[0]), self.encoder_.time_step_)
+        learned = {"fields": self.fields_, "total": self.total_}
+        fields = beside.draw(
+            learned, self.encoder_, coding, offsets, time, code, statics, score, draw, gap=gap
+        )
         return self._rows(offsets, time, once, statics, fields, coding)
 
     def _rows(
@@ -326,19 +289,6 @@ class MarkovRenewal(Generator):
         return time is not None and self.bare_schema_[time].kind == "datetime"
 
 
-def _place(offsets: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Place of each row in its entity, logged: what stands for the age where the age is yet to be drawn."""
-    lengths = np.diff(offsets)
-    return np.log1p(np.arange(int(offsets[-1])) - np.repeat(offsets[:-1], lengths))
-
-
-def _age(offsets: NDArray[np.int64], time: NDArray[np.float64], typical: float) -> NDArray[np.float64]:
-    """Time since the entity's first row in typical gaps, logged."""
-    has = np.diff(offsets) > 0
-    first = np.repeat(time[offsets[:-1][has]], np.diff(offsets)[has])
-    return np.log1p(np.maximum(time - first, 0.0) / typical)
-
-
 def _added(
     offsets: NDArray[np.int64], begin: NDArray[np.float64], gap: NDArray[np.float64], step: float
 ) -> NDArray[np.float64]:
@@ -347,10 +297,6 @@ def _added(
     return np.rint(time / step) * step if step > 0 else time
 
 
-def _spread(x: NDArray[np.float64], has: NDArray[np.bool_], size: int | None = None) -> NDArray[np.float64]:
+def _spread(x: NDArray[np.float64], has: NDArray[np.bool_]) -> NDArray[np.float64]:
     """One number an entity, NaN for those that do not have it."""
-    if size is None:
-        return np.where(has, x, np.nan)
-    out = np.full(size, np.nan)
-    out[has] = x
-    return out
+    return np.where(has, x, np.nan)
