@@ -107,7 +107,9 @@ class Generator(Parameters):
         `view` holds all entities, `lengths` the noised rows of each. Whatever becomes an attribute must come from
         `ledger`, which has what is left of the budget, or be named by ``ledger.leak``.
         """
-        raise UsageError(f"{self.name} cannot learn with differential privacy", fix="use markov_renewal")
+        raise UsageError(
+            f"{self.name} cannot learn with differential privacy", fix="use markov_renewal or autoregressive"
+        )
 
     def _check(self, data: Sequences) -> None:
         """A leaf refuses here, with a typed error, what it cannot learn from."""
@@ -201,7 +203,10 @@ class Generator(Parameters):
     ) -> Self:
         """`fit` under differential privacy: all that is kept goes through a ledger, or is named as a leak."""
         if self.takes != "rows":
-            raise UsageError(f"{self.name} cannot learn with differential privacy", fix="use markov_renewal")
+            raise UsageError(
+                f"{self.name} cannot learn with differential privacy",
+                fix="use markov_renewal or autoregressive",
+            )
         ledger = Ledger(privacy, data.n_entities)
         take_schema(data.schema, ledger)
         take_rules(found, ledger)

@@ -8,14 +8,16 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 from scipy.stats import rankdata
 
+from tsynth.compiled import clipped
 from tsynth.data.encoding import Field
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tsynth.data.privacy import Ledger
     from tsynth.data.streams import Streams
 
-__all__ = ["Copula", "Margin", "merge_copula", "sums"]
+__all__ = ["Copula", "Margin", "merge_copula", "noised_copula", "sums"]
 
 
 class Margin:
@@ -143,3 +145,28 @@ def merge_copula(names: list[str], states: list[dict[str, Any]]) -> Copula:
     correlation = (vectors * np.maximum(values, 1e-4)) @ vectors.T
     root = np.sqrt(np.diag(correlation))
     return Copula(names, correlation / np.outer(root, root))
+
+
+def noised_copula(ledger: Ledger, scores: dict[str, NDArray[np.float64]], rho: float) -> Copula:
+    """The copula from a noised sum of products of scores; what does not stick out of the noise is 0.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    scores : dict of str to float64 array, (N,)
+        Normal scores of each entity, under margins that were told; NaN where unknown.
+    rho : float
+        What to spend.
+    """
+    z = np.column_stack([np.clip(np.nan_to_num(x), -3.0, 3.0) for x in scores.values()])
+    size = z.shape[1]
+    bound = 1.5 * size
+    exact = clipped.clipped_products(np.arange(len(z) + 1), np.ascontiguousarray(z), bound)
+    told, noise = ledger.gaussian("correlations once an entity", exact, bound, rho)
+    told = (told + told.T) / 2
+    scale = np.sqrt(np.outer(*[np.maximum(np.diag(told), 2.0 * noise + 1e-9)] * 2))
+    correlation = np.clip(told / scale, -0.95, 0.95)
+    correlation[np.abs(told) < 2.5 * noise] = 0.0
+    np.fill_diagonal(correlation, 1.0)
+    sure = {"products": correlation, "squares": np.ones((size, size)), "pairs": np.full((size, size), 1e9)}
+    return merge_copula(list(scores), [sure])

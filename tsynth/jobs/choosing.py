@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tsynth import registry
+from tsynth import nets, registry
 from tsynth.errors import UsageError
 from tsynth.generators.creation import create
 from tsynth.generators.recommend import MINUTES, learns_by_steps, minutes_needed, recommend
@@ -64,6 +64,11 @@ def can_be_private(name: str) -> bool:
     return "private" in registry.find("generators", name)._parameter_names()
 
 
+def _ready_to_be_private(name: str) -> bool:
+    """Whether it can learn with differential privacy with what is installed."""
+    return can_be_private(name) and (not learns_by_steps(name) or nets.private_available())
+
+
 def choose(wanted: GeneratorPart, train: Sequences, privacy: PrivacyPart | None = None) -> Choice:
     """The generator that is named, else the first that is recommended for the time there is.
 
@@ -79,14 +84,18 @@ def choose(wanted: GeneratorPart, train: Sequences, privacy: PrivacyPart | None 
         reason, advice = "the job names it", ""
     else:
         found = recommend(train, wanted.minutes or MINUTES)
-        first = found[0] if privacy is None else next((r for r in found if can_be_private(r.name)), found[-1])
+        first = (
+            found[0]
+            if privacy is None
+            else next((r for r in found if _ready_to_be_private(r.name)), found[-1])
+        )
         generator = create(first.name, **first.parameters)
         reason, advice = first.reason, first.advice if privacy is None else ""
     if privacy is not None:
         if not can_be_private(generator.name):
             raise UsageError(
                 f"{generator.name} cannot learn with differential privacy",
-                fix="leave the generator's name out, or name markov_renewal",
+                fix="leave the generator's name out, or name markov_renewal or autoregressive",
             )
         generator.set_params(private=privacy.asked())
     minutes = wanted.minutes

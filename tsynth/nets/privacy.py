@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from tsynth.data.privacy.ledger import ORDERS, epsilon_of
-from tsynth.errors import MissingExtra, UsageError
+from tsynth.errors import UsageError
+from tsynth.nets import require_private
 from tsynth.nets.training import one_thread
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ __all__ = ["Private", "clipped_gradients", "entity_norms", "fit_private", "noise
 
 WIDEST = 200.0
 """Largest noise that is tried."""
+ROOM = 1 << 22
+"""Numbers that are held at a time for norms of gradients."""
 
 
 def rdp(sample_rate: float, multiplier: float, steps: int) -> NDArray[np.float64]:
@@ -51,7 +53,7 @@ def rdp(sample_rate: float, multiplier: float, steps: int) -> NDArray[np.float64
 
 @cache
 def _one_step(sample_rate: float, multiplier: float) -> tuple[float, ...]:
-    _require()
+    require_private("learning a network with differential privacy")
     analysis = import_module("opacus.accountants.analysis.rdp")
     found = analysis.compute_rdp(q=sample_rate, noise_multiplier=multiplier, steps=1, orders=ORDERS.tolist())
     return tuple(float(x) for x in found)
@@ -149,20 +151,29 @@ def entity_norms(net: nn.Module, losses: Tensor, uses: list[Any], offsets: NDArr
        ICLR, equation 3.
     """
     losses.sum().backward(retain_graph=True)
-    squares = torch.zeros(len(offsets) - 1)
+    lengths = np.diff(offsets)
+    squares = torch.zeros(len(lengths))
+    longest = max(1, int(lengths.max(initial=1)))
+    # Entities side by side, each filled up with rows of 0 to the longest, which add nothing.
+    row = np.minimum(offsets[:-1, None] + np.arange(longest), max(int(offsets[-1]) - 1, 0))
+    inside = torch.from_numpy(np.arange(longest) < lengths[:, None]).unsqueeze(2)  # (E, T, 1)
+    at = torch.from_numpy(row)
     for layer, inputs, back in uses:
         if not back:
             continue
-        outs = back[0]
-        for e in range(len(offsets) - 1):
-            part = slice(int(offsets[e]), int(offsets[e + 1]))
-            a, g = inputs[part], outs[part]  # (T, in), (T, out)
-            if a.shape[1] * g.shape[1] < len(a) * (a.shape[1] + g.shape[1]):
-                squares[e] += (g.T @ a).square().sum()
+        ins, outs = inputs.shape[1], back[0].shape[1]
+        pairs = ins * outs > longest * (ins + outs)
+        size = max(1, ROOM // (longest * (ins + outs) + (2 * longest**2 if pairs else ins * outs)))
+        for e in range(0, len(lengths), size):
+            here = at[e : e + size]
+            a, g = inputs[here], back[0][here] * inside[e : e + size]  # (E, T, in), (E, T, out)
+            if pairs:
+                found = ((g @ g.transpose(1, 2)) * (a @ a.transpose(1, 2))).sum((1, 2))
             else:
-                squares[e] += ((g @ g.T) * (a @ a.T)).sum()  # (T, T)
+                found = (g.transpose(1, 2) @ a).square().sum((1, 2))
             if layer.bias is not None:
-                squares[e] += g.sum(0).square().sum()
+                found = found + g.sum(1).square().sum(1)
+            squares[e : e + size] += found
     return squares.clamp_min(0.0).sqrt()
 
 
@@ -307,7 +318,7 @@ def fit_private(
 
 def accountant() -> str:
     """Name and version of who adds up the cost of steps."""
-    _require()
+    require_private("learning a network with differential privacy")
     return f"opacus {version('opacus')} (Rényi)"
 
 
@@ -351,8 +362,3 @@ def _check(net: nn.Module) -> None:
     inside = {id(p) for m in net.modules() if isinstance(m, nn.Linear) for p in m.parameters(recurse=False)}
     if any(id(p) not in inside for p in net.parameters()):
         raise UsageError("a private network may have parameters in linear layers only")
-
-
-def _require() -> None:
-    if find_spec("opacus") is None:
-        raise MissingExtra("learning a network with differential privacy", "private")

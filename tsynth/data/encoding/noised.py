@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tsynth.data.schema import Column, Schema
     from tsynth.data.sequences import Sequences
 
-__all__ = ["ENCODINGS", "faint", "learn_noised", "take_rules", "take_schema", "undisclosed"]
+__all__ = ["ENCODINGS", "faint", "fill", "learn_noised", "take_rules", "take_schema", "undisclosed"]
 
 ENCODINGS = (0.3, 0.65)
 """Part of the budget that goes to the encodings, and where the budget is faint."""
@@ -156,10 +156,10 @@ def _number(encoding: Continuous, data: Sequences, ledger: Ledger, rho: float) -
         ledger, f"values of {column.name}", x[held], owners(data, column)[held],
         rho=rho, clip=_clip(column, ledger), step=encoding.step(), bounds=bounds,
     )  # fmt: skip
-    _fill(encoding, found)
+    fill(encoding, found)
 
 
-def _fill(encoding: Continuous, found: Histogram) -> None:
+def fill(encoding: Continuous, found: Histogram) -> None:
     """Spikes, grid and quantiles from a noised histogram."""
     total = max(found.mass.sum() + found.zero, 1e-9)
     atoms = [0.0] if found.zero > SPIKE * total else []
@@ -220,7 +220,7 @@ def _timing(encoder: Encoder, data: Sequences, ledger: Ledger, rho: float, lengt
             told[name] = noised_histogram(ledger, f"{name} of windows", x, owner, rho=rho, step=step)
     for name, part in timing.parts.items():
         if name in told:
-            _fill(part, told[name])
+            fill(part, told[name])
     low = 0.0 if told["first"].zero > 0 else float(told["first"].edges[0])
     low, high = min(low, float(told["first"].edges[0])), float(told["last"].edges[-1])
     if step > 0:

@@ -17,14 +17,18 @@ from tsynth.data.streams import Streams, key
 from tsynth.generators.base import Generator
 from tsynth.generators.checkpoints import Checkpoint
 from tsynth.generators.neural import correcting, given, totals
-from tsynth.generators.neural.codes import Table, table
+from tsynth.generators.neural.codes import Table, levels_of, table
+from tsynth.generators.neural.noised import Figures, of_their_own
 from tsynth.generators.neural.once import draw_once, learn_once
 from tsynth.generators.neural.plan import fixed_features, layout, limits, plan, writable
 from tsynth.generators.neural.priors import placed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
+    from tsynth.data.privacy import Histogram, Ledger, Privacy
     from tsynth.data.sequences import Sequences
 
 __all__ = ["Autoregressive"]
@@ -61,6 +65,11 @@ class Autoregressive(Generator):
     ----------
     corrections : int
         Times that rows are made after learning, counted and corrected, at least 0.
+    private : Privacy, optional
+        Learn with differential privacy of whole entities (the extra `private`). Each network is then one linear layer
+        over the memory that begins at noised shares, learned by descent with clipped and noised gradients of entities
+        for a fixed number of steps, whatever `minutes` says; corrections compare with noised figures. No checkpoint
+        is kept, nobody is held out. `cannot_keep` grows by what ``diagnose()["privacy"]`` lists as not learned.
 
     Attributes
     ----------
@@ -78,12 +87,14 @@ class Autoregressive(Generator):
     Raises
     ------
     MissingExtra
-        torch is not installed.
+        torch is not installed, or with `private` Opacus.
 
     References
     ----------
     Uria, Côté, Gregor, Murray, Larochelle (2016), Neural autoregressive distribution estimation, JMLR 17(205): columns
-    one after another; See, Liu, Manning (2017), Get to the point, ACL: a choice between copying and making anew.
+    one after another; See, Liu, Manning (2017), Get to the point, ACL: a choice between copying and making anew;
+    Abadi and others (2016), Deep learning with differential privacy, CCS, algorithm 1; Tramèr, Boneh (2021),
+    Differentially private learning needs better features, ICLR: why layers are linear under privacy.
 
     Examples
     --------
@@ -117,13 +128,16 @@ class Autoregressive(Generator):
     nets_: dict[str, Any]
     steps_: int
 
-    def __init__(self, corrections: int = 4) -> None:
+    def __init__(self, corrections: int = 4, private: Privacy | Mapping[str, Any] | None = None) -> None:
         self.corrections = corrections
+        self.private = private
 
     # -- learning
 
     def _check(self, data: Sequences) -> None:
         nets.require("learning autoregressive")
+        if self.private is not None:
+            nets.require_private("learning autoregressive with differential privacy")
 
     def _learn(self, view: Rows, streams: Streams) -> Rows:
         return view
@@ -156,10 +170,38 @@ class Autoregressive(Generator):
         for turn in range(self.corrections):
             self._correct(rows, turn)
 
+    def _learn_noised(self, view: Rows, lengths: Histogram, ledger: Ledger, streams: Streams) -> None:
+        from tsynth.generators.neural.private import SHARE, learn_private
+
+        rows = table(view, self.encoder_, np.arange(levels_of(view)))
+        nullable = {column.name for column in self.bare_schema_ if column.nullable}
+        figures = Figures(rows, self.encoder_, ledger, SHARE * ledger.rho_left, lengths, nullable)
+        made, self.once_ = figures.learn()
+        numbers = of_their_own(view)
+        decisions = self._replay(rows, made, np.zeros(view.n_entities), self._seed, numbers)
+        entity = np.repeat(np.arange(view.n_entities), np.diff(view.offsets))
+        self.nets_, self.steps_ = learn_private(
+            made, decisions[:-1], rows.code, placed(made, rows), entity, decisions[-1], figures, ledger,
+            self._budget[1],
+        )  # fmt: skip
+        self.plan_ = made
+        self.losses_ = dict.fromkeys(self.nets_, float("nan"))
+        for turn in range(self.corrections):
+            self._correct(figures.drawn, turn)  # rows drawn from what was told
+
     def _replay(
-        self, rows: Table, made: dict[str, Any], begin: NDArray[np.float64], seed: int
+        self,
+        rows: Table,
+        made: dict[str, Any],
+        begin: NDArray[np.float64],
+        seed: int,
+        numbers: NDArray[np.int64] | None = None,
     ) -> tuple[Any, ...]:
-        """Decisions of the rows, and the entity of each event."""
+        """Decisions of the rows, and the entity of each event.
+
+        With `numbers`, under differential privacy, which quiet ticks are kept hangs on nothing but these numbers of
+        the entities and what was told.
+        """
         from tsynth.compiled.replay import replay
 
         view = rows.view
@@ -169,12 +211,15 @@ class Autoregressive(Generator):
         if made["ticked"]:
             has = np.diff(view.offsets) > 0
             quiet = np.sum(end[has] - view.time[view.offsets[:-1][has]]) / made["tick"]
-            keep = float(np.clip(QUIET * view.n_rows / max(quiet, 1.0), 1e-6, 1.0))
+            many = view.n_rows
+            if numbers is not None:
+                quiet, many = self.encoder_.timing.waiting_, self.n_rows_
+            keep = float(np.clip(QUIET * many / max(quiet, 1.0), 1e-6, 1.0))
         at, index, value = fixed_features(made, view.statics, view.n_entities)
         found = replay(
             lay, self._memory(made), view.offsets, view.time, rows.code, rows.choice, rows.value, begin, end,
             float(made["tick"]), keep, made["edges"], made["widths"], at, index, value, key(seed, "replay"),
-            np.arange(view.n_entities), self._widest(made),
+            np.arange(view.n_entities) if numbers is None else numbers, self._widest(made),
         )  # fmt: skip
         row, label = found[5], found[3]
         entity = np.repeat(np.arange(view.n_entities), np.diff(view.offsets))
@@ -268,7 +313,7 @@ class Autoregressive(Generator):
             np.ascontiguousarray(np.concatenate([fields["one.weight"], fields["kind"]])), fields["one.bias"],
             np.ascontiguousarray(fields["two.weight"].T), fields["two.bias"],
             np.concatenate(flat) if flat else np.zeros(1, np.float32), np.array(begin, np.int64),
-            np.array([*outs, 0], np.int64), 64, 6,
+            np.array([*outs, 0], np.int64), len(fields["heads.0.0.bias"]) if outs else 1, 6,
         ]  # fmt: skip
         return Nets(*map(writable, [*layers, *last]))
 

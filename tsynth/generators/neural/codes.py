@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tsynth.data.encoding import Encoder, Field, Rows
 
-__all__ = ["Table", "lowest", "table"]
+__all__ = ["Table", "levels_of", "lowest", "table"]
 
 OPENING = 40
 """First rows of a level, and later ones, from which on first rows have a code of their own."""
@@ -64,15 +64,13 @@ def table(view: Rows, encoder: Encoder, known: NDArray[np.int64] | None = None) 
     known : int64 array, optional
         The bases of a plan, so that codes mean the same.
     """
-    coded = view.mark is not None and view.fields[view.mark].continuous < 0
+    coded, levels = _coded(view), levels_of(view)
     names = [n for n in view.labels if n != view.mark or not coded]
     names += [n for n in view.fields if n not in names and not (coded and n == view.mark)]
     code = np.zeros(view.n_rows, np.int64)
-    levels = 1
     if coded:
         mark = view.fields[str(view.mark)]
         code = np.maximum(mark.choice.astype(np.int64) - lowest(mark), 0)
-        levels = mark.choices - lowest(mark)
     fields = [view.fields[n] for n in names]
     opening = 0 if known is None else int(np.sum(known < 0))
     code, base = _recurring(view, encoder, code, levels, fields, None if known is None else known[known >= 0])
@@ -80,6 +78,18 @@ def table(view: Rows, encoder: Encoder, known: NDArray[np.int64] | None = None) 
         view, code, base, fields, None if known is None else -1 - known[len(known) - opening :]
     )
     return Table(view, code, base, fields)
+
+
+def _coded(view: Rows) -> bool:
+    return view.mark is not None and view.fields[view.mark].continuous < 0
+
+
+def levels_of(view: Rows) -> int:
+    """Codes that are plain levels of the mark; 1 without a mark."""
+    if not _coded(view):
+        return 1
+    mark = view.fields[str(view.mark)]
+    return mark.choices - lowest(mark)
 
 
 def _opening(

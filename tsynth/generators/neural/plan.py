@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tsynth.data.encoding import Encoder, Field
+    from tsynth.data.encoding.timing import Timing
     from tsynth.generators.neural.codes import Table
 
-__all__ = ["fixed_features", "layout", "limits", "plan", "writable"]
+__all__ = ["by_ticks", "fixed_features", "layout", "limits", "plan", "writable"]
 
 SLOTS = 40
 """Codes with a memory of their own."""
@@ -60,7 +61,7 @@ def plan(
     day = float(view.day)
     if day == 0 and not view.calendar:
         day = cycle(view.time, lattice)
-    ticked = bool(timing.clock_ and day > 0 and lattice > 0 and lattice % day == 0 and timing.pace_ <= DENSE)
+    ticked = by_ticks(timing, day, lattice)
     counts = np.bincount(rows.code, minlength=codes)
     slot, slots = _slots(counts, rows)
     fields = rows.fields
@@ -123,6 +124,12 @@ def plan(
     made["at"], made["features"] = _places(made)
     made["widths"] = _widths(made)
     return made
+
+
+def by_ticks(timing: Timing, day: float, lattice: float) -> bool:
+    """Whether every day is looked at: rows lie on days of one calendar and are dense enough."""
+    whole = day > 0 and lattice > 0 and lattice % day == 0
+    return bool(timing.clock_ and whole and timing.pace_ <= DENSE)
 
 
 def _slots(counts: NDArray[np.int64], rows: Table) -> tuple[NDArray[np.int64], int]:

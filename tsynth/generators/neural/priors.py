@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tsynth.generators.neural.codes import Table
 
-__all__ = ["bounds", "placed", "value_scales"]
+__all__ = ["PRIOR", "aims", "bounds", "map_scores", "placed", "value_scales"]
 
 CERTAIN = 9.0
 """What was expected so many times and never came is taken to be impossible (by chance: exp(-9))."""
@@ -81,29 +81,17 @@ def bounds(rows: Table, made: dict[str, Any]) -> dict[str, Any]:
 
 def value_scales(rows: Table, made: dict[str, Any]) -> dict[str, Any]:
     """Of each code and field: logarithms of how often each choice is taken, and the scores of its new values."""
-    view, code, codes = rows.view, rows.code, made["codes"]
-    owner = np.repeat(np.arange(view.n_entities), np.diff(view.offsets))
+    code, codes = rows.code, made["codes"]
     count = np.bincount(code, minlength=codes).astype(np.float64)
     fields = rows.fields
     width = max([f.choices + 2 for f in fields], default=1)
     prior = np.full((len(fields), codes, width), -1e9, np.float32)
-    scores = np.linspace(-MAP_REACH, MAP_REACH, MAP_KNOTS)
+    scores = map_scores()
     # a score beyond a code's own ends keeps to them
     maps = np.tile(scores * REACH / MAP_REACH, (codes, len(fields), 1))
-    _, inside = gaps_of(view.offsets, view.time)
-    order = np.lexsort((np.arange(len(owner)), code, owner))
-    same = (owner[order][1:] == owner[order][:-1]) & (code[order][1:] == code[order][:-1])
     for j, field in enumerate(fields):
         size, first = field.choices, field.continuous
-        aim = field.choice.astype(np.int64).copy()
-        if first >= 0:
-            value = rows.value[:, j]
-            last = inside.copy()
-            last[1:] &= (field.choice[1:] == field.choice[:-1]) & (value[1:] == value[:-1])
-            mine = np.zeros(len(owner), np.bool_)
-            now, before = order[1:][same], order[:-1][same]
-            mine[now] = (field.choice[now] == field.choice[before]) & (value[now] == value[before])
-            aim = np.where((aim >= first) & mine, size, np.where((aim >= first) & last, size + 1, aim))
+        aim = aims(rows, j)
         options = size + (2 if first >= 0 else 0)
         seen = np.zeros((codes, options))
         np.add.at(seen, (code, aim), 1.0)
@@ -122,6 +110,32 @@ def value_scales(rows: Table, made: dict[str, Any]) -> dict[str, Any]:
                 if len(fresh) >= FEWEST:
                     maps[c, j] = _map(np.sort(fresh), scores)
     return {"prior": prior, "maps": maps, "map_scores": scores}
+
+
+def map_scores() -> NDArray[np.float64]:
+    """Normal scores at which the scores of a code are kept."""
+    return np.linspace(-MAP_REACH, MAP_REACH, MAP_KNOTS)
+
+
+def aims(rows: Table, j: int) -> NDArray[np.int64]:
+    """What is to be drawn of field `j`: its choice, or one more for a copy of the value of the code's last row and one
+    more for a copy of the last row's.
+    """
+    view, code, field = rows.view, rows.code, rows.fields[j]
+    size, first = field.choices, field.continuous
+    aim = field.choice.astype(np.int64)
+    if first < 0:
+        return aim
+    owner = np.repeat(np.arange(view.n_entities), np.diff(view.offsets))
+    order = np.lexsort((np.arange(len(owner)), code, owner))
+    same = (owner[order][1:] == owner[order][:-1]) & (code[order][1:] == code[order][:-1])
+    value = rows.value[:, j]
+    _, last = gaps_of(view.offsets, view.time)
+    last[1:] &= (field.choice[1:] == field.choice[:-1]) & (value[1:] == value[:-1])
+    mine = np.zeros(len(owner), np.bool_)
+    now, before = order[1:][same], order[:-1][same]
+    mine[now] = (field.choice[now] == field.choice[before]) & (value[now] == value[before])
+    return np.where((aim >= first) & mine, size, np.where((aim >= first) & last, size + 1, aim))
 
 
 def _map(value: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ from tsynth.data.encoding.noised import faint
 from tsynth.data.encoding.timing import gaps_of
 from tsynth.data.privacy import Histogram, noised_counts, noised_histogram
 from tsynth.generators import values
-from tsynth.generators.copula import Margin, merge_copula
+from tsynth.generators.copula import Margin, noised_copula
 from tsynth.generators.point_process import chain, within
 from tsynth.generators.point_process.coding import Coding
 from tsynth.generators.point_process.days import BINS, KINDS, LOGS, Calendar, Hazards
@@ -347,26 +347,7 @@ class NoisedSums:
         names = [*self.once, "rate", *(n for n in scores if n.startswith("value:"))]
         if self.faint:
             return {"names": names, "correlation": np.eye(len(names))}
-        z = np.column_stack([np.clip(np.nan_to_num(scores[n]), -3.0, 3.0) for n in names])
-        size = len(names)
-        bound = 1.5 * size
-        exact = clipped.clipped_products(np.arange(len(z) + 1), np.ascontiguousarray(z), bound)
-        told, noise = self.ledger.gaussian("correlations once an entity", exact, bound, 2.0 * self.unit)
-        told = (told + told.T) / 2
-        scale = np.sqrt(np.outer(*[np.maximum(np.diag(told), 2.0 * noise + 1e-9)] * 2))
-        correlation = np.clip(told / scale, -0.95, 0.95)
-        correlation[np.abs(told) < 2.5 * noise] = 0.0
-        np.fill_diagonal(correlation, 1.0)
-        made = merge_copula(
-            names,
-            [
-                {
-                    "products": correlation,
-                    "squares": np.ones((size, size)),
-                    "pairs": np.full((size, size), 1e9),
-                }
-            ],
-        )
+        made = noised_copula(self.ledger, {n: scores[n] for n in names}, 2.0 * self.unit)
         return {"names": made.names, "correlation": made.correlation}
 
     # -- values
