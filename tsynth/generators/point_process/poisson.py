@@ -92,7 +92,7 @@ class Poisson(Generator):
     >>> data = tsynth.read(sales, entity="shop", time="hour")
     >>> poisson = tsynth.Poisson(baseline="constant", frailty=False).fit(data)
     >>> [(name, round(c, 1)) for name, c in poisson.diagnose()["coefficients"].items()]
-    [('who=member', 0.7)]
+    [('who=guest', -0.7)]
     >>> made = poisson.sample(10, seed=1)
     """
 
