@@ -178,14 +178,14 @@ def learn_private(
             return nn.functional.cross_entropy(logits, labels[rows], reduction="none") * weights[rows]
 
         descend("event", net, event, entity_of_event, CLIP)
-    out["event"] = _as_layers(net, used, made["features"])
+    out["event"] = _as_layers(net, used, made)
     if wanted["gap"]:
         net = Linear([(len(used), len(made["edges"]))])
         with torch.no_grad():
             net.heads[0].bias.copy_(torch.from_numpy(figures.gap_logits(made["edges"])))
         each = _gap_losses(Dense(gat, gindex, gx, used, made["features"]), low, high, len(made["edges"]))
         descend("gap", net, each, entity[grow], CLIP)
-        out["gap"] = _as_layers(net, used, made["features"])
+        out["gap"] = _as_layers(net, used, made)
     shared, mine = _shared(made), _own(made)
     ins = [len(shared) + len(m) for m in mine]
     sizes = zip(made["field_choices"].tolist(), made["field_first"].tolist(), strict=True)
@@ -324,11 +324,22 @@ def _numbers(x: Tensor) -> NDArray[np.float32]:
     return x.detach().numpy().astype(np.float32).copy()
 
 
-def _as_layers(net: Linear, used: NDArray[np.int64], features: int) -> dict[str, NDArray[np.float32]]:
-    """Logits and their negatives, of which a rectified layer keeps the positive parts, put together again."""
+def _as_layers(net: Linear, used: NDArray[np.int64], made: dict[str, Any]) -> dict[str, NDArray[np.float32]]:
+    """Logits and their negatives, of which a rectified layer keeps the positive parts, put together again.
+
+    Where networks have columns that go straight to the outputs, these are all there is.
+    """
     weight, bias = _numbers(net.heads[0].weight), _numbers(net.heads[0].bias)
     outs = len(bias)
-    one = np.zeros((features, 2 * outs), np.float32)
+    if "place" in made:
+        one = np.zeros((made["features"], 1 + outs), np.float32)
+        one[used, 1:] = weight.T
+        return {
+            "one.weight": one, "one.bias": np.append(np.zeros(1, np.float32), bias),
+            "two.weight": np.zeros((1, 1), np.float32), "two.bias": np.zeros(1, np.float32),
+            "three.weight": np.zeros((outs, 1), np.float32), "three.bias": np.zeros(outs, np.float32),
+        }  # fmt: skip
+    one = np.zeros((made["features"], 2 * outs), np.float32)
     one[used] = np.concatenate([weight.T, -weight.T], axis=1)
     whole = np.eye(outs, dtype=np.float32)
     return {
@@ -350,6 +361,10 @@ def _as_trunk(
         "kind": np.zeros((made["codes"], size), np.float32), "two.weight": np.eye(size, dtype=np.float32),
         "two.bias": np.zeros(size, np.float32),
     }  # fmt: skip
+    if "place" in made:
+        places = int(made["place"].max(initial=-1)) + 1
+        valued = int(np.sum(np.asarray(made["field_first"]) >= 0))
+        out["line.weight"] = np.zeros((made["codes"], places, valued), np.float32)
     widths = np.diff(made["widths"])
     for f, head in enumerate(net.heads):
         weight = _numbers(head.weight)
