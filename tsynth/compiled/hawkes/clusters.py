@@ -16,7 +16,7 @@ from tsynth.compiled.hawkes.immigrants import locate, pick, ring
 from tsynth.compiled.jit import compiled
 from tsynth.compiled.random import exponential, integer, open_uniform, poisson, start, uniform
 
-__all__ = ["EXPONENTIAL", "POWER", "STEPS", "CROWD", "Births", "clusters"]
+__all__ = ["CROWD", "EXPONENTIAL", "POWER", "STEPS", "Births", "clusters"]
 
 EXPONENTIAL, POWER, STEPS = 0, 1, 2
 CROWD = 50_000_000

@@ -21,16 +21,23 @@ __all__ = [
     "clock_of",
     "columns_of",
     "expected_events",
+    "flat",
     "immigrants_of",
     "spectral_radius",
     "table",
 ]
 
 
+def flat(values: Any, dtype: Any = np.float64) -> NDArray[Any]:
+    """The values contiguous and writable: numba compiles a loop anew for arrays that are not."""
+    out = np.ascontiguousarray(values, dtype)
+    return out if out.flags.writeable else out.copy()
+
+
 def table(offsets: NDArray[np.int64], weights: NDArray[np.float64]) -> Table:
     """Alias tables of laws with these weights; those of law j are ``offsets[j]:offsets[j + 1]``."""
-    offsets = np.ascontiguousarray(offsets, np.int64)
-    return Table(offsets, *aliases(offsets, np.ascontiguousarray(weights, np.float64)))
+    offsets = flat(offsets, np.int64)
+    return Table(offsets, *aliases(offsets, flat(weights, np.float64)))
 
 
 def clock_of(baseline: Baseline) -> Clock:
@@ -38,7 +45,7 @@ def clock_of(baseline: Baseline) -> Clock:
     if baseline.constant:
         rate = np.array([rates_of(baseline).sum()])
         return Clock(np.array([0.0, 1.0]), np.array([0.0, rate[0]]), rate, 0.0, 0.0)
-    edges = np.ascontiguousarray(baseline.edges, np.float64)
+    edges = flat(baseline.edges, np.float64)
     rate = rates_of(baseline).sum(axis=1)
     cumulative = np.concatenate([[0.0], np.cumsum(rate * np.diff(edges))])
     phase = float(baseline.phase) if baseline.period > 0 else 0.0
@@ -75,13 +82,13 @@ def columns_of(
         Rise of the intensity of all types together.
     decays : float64 array, (K,)
     """
-    decays = np.ascontiguousarray(kernel.decay.reshape(-1), np.float64)
+    decays = flat(kernel.decay.reshape(-1), np.float64)
     parents = np.transpose(kernel.adjacency, (0, 2, 1))  # component, parent, child
     component, parent, child = np.nonzero(parents)
     types = kernel.adjacency.shape[1]
     offsets = np.searchsorted(component * types + parent, np.arange(len(decays) * types + 1))
     jumps = kernel.adjacency.sum(axis=1) * decays[:, None]
-    return table(offsets, parents[component, parent, child]), child, np.ascontiguousarray(jumps), decays
+    return table(offsets, parents[component, parent, child]), flat(child, np.int64), flat(jumps), decays
 
 
 def births_of(kernel: Exponentials | PowerLaw | Histogram, sizes: Any = None) -> Births:
@@ -104,12 +111,8 @@ def births_of(kernel: Exponentials | PowerLaw | Histogram, sizes: Any = None) ->
     parent, component, child = np.nonzero(np.transpose(whole, (2, 0, 1)))
     at = (component, child, parent)
     offsets = np.searchsorted(parent, np.arange(types + 1))
-    ones = np.ascontiguousarray(first[at], np.float64) if len(parent) else np.ones(1)
-    twos = (
-        np.ascontiguousarray(second[at], np.float64)
-        if second is not None and len(parent)
-        else np.ones_like(ones)
-    )
+    ones = flat(first[at], np.float64) if len(parent) else np.ones(1)
+    twos = flat(second[at], np.float64) if second is not None and len(parent) else np.ones_like(ones)
     fastest, slowest = np.zeros(types), np.full(types, np.inf)
     np.maximum.at(fastest, parent, ones[: len(parent)])
     np.minimum.at(slowest, parent, ones[: len(parent)])
@@ -117,16 +120,16 @@ def births_of(kernel: Exponentials | PowerLaw | Histogram, sizes: Any = None) ->
     return Births(
         law,
         table(offsets, whole[at]),
-        np.ascontiguousarray(child, np.int64),
+        flat(child, np.int64),
         ones,
         twos,
-        np.ascontiguousarray(whole.sum(axis=(0, 1))),
+        flat(whole.sum(axis=(0, 1))),
         fastest,
         slowest,
         float(kernel.power),
         float(kernel.reference),
-        np.ascontiguousarray(sizes.offsets, np.int64) if sized else np.zeros(types + 1, np.int64),
-        np.ascontiguousarray(sizes.values, np.float64) if sized else np.zeros(0),
+        flat(sizes.offsets, np.int64) if sized else np.zeros(types + 1, np.int64),
+        flat(sizes.values, np.float64) if sized else np.zeros(0),
     )
 
 
@@ -143,17 +146,17 @@ def drives_of(kernel: Exponentials, sizes: Any = None) -> Drives:
     codes, part = np.unique((decay_of * types + child) * 2 + (amount < 0), return_inverse=True)
     sized = kernel.power != 0
     return Drives(
-        np.ascontiguousarray(codes // 2 % types, np.int64),
-        np.ascontiguousarray(codes // (2 * types), np.int64),
+        flat(codes // 2 % types, np.int64),
+        flat(codes // (2 * types), np.int64),
         codes % 2 == 1,
         decays,
-        np.ascontiguousarray(np.searchsorted(parent, np.arange(types + 1)), np.int64),
-        np.ascontiguousarray(part, np.int64),
+        flat(np.searchsorted(parent, np.arange(types + 1)), np.int64),
+        flat(part, np.int64),
         amount,
         float(kernel.power),
         float(kernel.reference),
-        np.ascontiguousarray(sizes.offsets, np.int64) if sized else np.zeros(types + 1, np.int64),
-        np.ascontiguousarray(sizes.values, np.float64) if sized else np.zeros(0),
+        flat(sizes.offsets, np.int64) if sized else np.zeros(types + 1, np.int64),
+        flat(sizes.values, np.float64) if sized else np.zeros(0),
     )
 
 
