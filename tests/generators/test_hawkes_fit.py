@@ -220,8 +220,8 @@ def test_lists_of_parents_agree_with_full_blocks():
     events = clusters(np.full(4, 0.2), adjacency, 2.0, 100, 6, 10)
     cells = Baseline(np.ones(4), np.array([0.0, 3.0, 10.0]), np.ones((2, 4)), 10.0, 0.0)
     for question in (
-        {"penalty": "l1", "strength": 5.0},
-        {"decay": 2.0, "baseline": cells},
+        {"decay": 2.0, "penalty": "l1", "strength": 5.0},
+        {"baseline": cells},
         {"kernel": "sum", "decay": np.array([0.5, 3.0])},
     ):
         full = fit(events, types=4, **question)
@@ -232,6 +232,9 @@ def test_lists_of_parents_agree_with_full_blocks():
         for name, error in zip(lists.names, lists.errors, strict=True):
             assert np.isnan(error) or error == pytest.approx(errors[name], rel=0.05), name
         assert lists.log_likelihood == pytest.approx(log_likelihood(lists.process, events), rel=1e-10)
+    # the lasso does not push the decay
+    shrunk = sparse.fit(events, Asked(4, penalty="l1", strength=100.0).checked(events))
+    inside(shrunk, {"decay[0]": 2.0})
 
 
 def test_many_types_take_the_lists(monkeypatch):

@@ -171,18 +171,25 @@ class SparseSearch:
             if self.asked.progress is not None:
                 self.asked.progress(self.steps, float(self.logs.sum()))
 
-    def fit_decay(self, price: float, bounds: tuple[float, float]) -> None:
-        """Move one common decay to its top on the lists as they are: by some of the targets, then by all."""
+    def fit_decay(self, bounds: tuple[float, float]) -> float:
+        """Move one common decay to its top on the lists as they are, by some of the targets, then by all.
+
+        Without a price: the lasso shrinks what excites long after, so that decays under it come out too great.
+        Returns the information of the decay's log.
+        """
         everyone = np.arange(self.m)
+        information = 0.0
         for targets, enough in ((everyone[:: max(self.m // 100, 1)], 0.1), (everyone, 0.03)):
             for _ in range(8):
-                common = self.sweep(price, targets, outer=True)
-                if common[1] <= 1e-300:
-                    return
-                move = float(np.clip(common[0] / common[1], -1.0, 1.0))
+                common = self.sweep(0.0, targets, outer=True)
+                information = float(common[1])
+                if information <= 1e-300:
+                    return 0.0
+                move = float(np.clip(common[0] / information, -1.0, 1.0))
                 self.set_decay(np.exp([float(np.clip(np.log(self.decay[0]) + move, *bounds))]))
-                if abs(move) * np.sqrt(common[1]) < enough:  # of its standard error
+                if abs(move) * np.sqrt(information) < enough:  # of its standard error
                     break
+        return information
 
     def process(self) -> Process:
         """The process as it stands."""
@@ -266,7 +273,8 @@ def _decays(events: Events, asked: Asked, messages: list[str]) -> NDArray[np.flo
 def fit(events: Events, asked: Asked) -> Fit:
     """Fit with many types: the lasso's strength, one decay for all pairs, parents in lists.
 
-    Every pair's pull is looked at; a pair joins its target's list where it pulls more than the strength. Factors of
+    Every pair's pull is looked at; a pair joins its target's list where it pulls more than the strength. One decay is
+    fitted without the strength, on the pairs that the strength left at a first decay. Factors of
     the baseline are by type; covariates act through `counts_on_covariates`. ``stable=True`` shrinks the branching
     matrix to the radius that is allowed and fits the levels again.
     """
@@ -284,10 +292,11 @@ def fit(events: Events, asked: Asked) -> Fit:
     search.set_decay(decay)
     free = asked.decay is None and asked.kernel == "exponential"
     search.climb(price, rounds=4 if free else ROUNDS)
+    information = search.fit_decay(reach_of_decay(events)) if free else 0.0
     if free:
-        search.fit_decay(price, reach_of_decay(events))
+        search.sweep(price, np.arange(asked.types))
     search.climb(price)
-    information = float(search.sweep(price, np.arange(asked.types), outer=True)[1])
+    search.sweep(price, np.arange(asked.types), outer=True)
     process = search.process()
     if asked.stable and process.radius > BOUND:
         messages.append(f"the spectral radius {process.radius:.4g} was shrunk to {BOUND}")
