@@ -47,7 +47,7 @@ KERNELS = {
 }
 
 
-def some_events(seed: int, lengths: list[int] = [5, 0, 9, 1], types: int = 2, ties: bool = True) -> Events:  # noqa: B006
+def some_events(seed: int, lengths: list[int] = [5, 0, 7, 1], types: int = 2, ties: bool = True) -> Events:  # noqa: B006
     random = np.random.default_rng(seed)
     start = random.uniform(0, 2, len(lengths))
     end = start + random.uniform(2, 6, len(lengths))

@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 
-from tsynth.compiled.hawkes.residuals import cell_of, next_edge, through
+from tsynth.compiled.hawkes.linked import next_edge, through
+from tsynth.compiled.hawkes.residuals import cell_of
 from tsynth.compiled.jit import compiled
 
 __all__ = ["exponential_at", "next_exponential", "next_steps", "power_at", "steps_at"]

@@ -17,9 +17,10 @@ from tsynth.generators.point_process.excitation.residuals import measure
 from tsynth.generators.point_process.excitation.simulation import Sizes, simulate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
-    from tsynth.generators.point_process.excitation.asked import Fit
     from tsynth.generators.point_process.excitation.process import Process
     from tsynth.generators.point_process.excitation.residuals import Measured
 
@@ -202,21 +203,29 @@ def branching(process: Process, errors: NDArray[np.float64] | None = None) -> di
     return found
 
 
-def branching_errors(fit: Fit) -> NDArray[np.float64]:
+def branching_errors(
+    process: Process, names: Sequence[str], errors: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Standard errors of a fit's branching matrix, (M, M), from those of its parameters; NaN where there are none.
 
     Those of components, or of the steps of a kernel, are combined as if they were independent. A power law gives
     none: its jump, c and p hang together too closely for that.
+
+    Parameters
+    ----------
+    process : Process
+    names, errors
+        Those of a `Fit`.
     """
-    kernel, m = fit.process.kernel, fit.process.types
+    kernel, m = process.kernel, process.types
     width = np.diff(kernel.edges) if isinstance(kernel, Histogram) else np.ones(0)
     variance = np.full((m, m), np.nan)
-    for name, error in zip(fit.names, fit.errors, strict=True):
+    for name, error in zip(names, errors, strict=True):
         what, _, where = name.partition("[")
         if what not in ("adjacency", "height") or np.isnan(error):
             continue
-        k, i, j = map(int, where.rstrip("]").split(","))
-        one = (error * (width[k] if what == "height" else 1.0)) ** 2
+        *first, i, j = map(int, where.rstrip("]").split(","))
+        one = (error * (width[first[0]] if what == "height" else 1.0)) ** 2
         variance[i, j] = one if np.isnan(variance[i, j]) else variance[i, j] + one
     return np.asarray(np.sqrt(variance))
 

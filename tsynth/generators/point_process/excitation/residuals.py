@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsynth.compiled.hawkes import ahead
+from tsynth.compiled.hawkes import ahead, linked
 from tsynth.compiled.hawkes import residuals as loops
 from tsynth.errors import DataError, UsageError
 from tsynth.generators.point_process.excitation.power import exponentials_of
@@ -107,14 +107,14 @@ def measure(process: Process, events: Events, scale: ArrayLike | None = None) ->
     tail = (weight, events.start, events.end, scales)
     link = LINKS[process.link]
     if isinstance(kernel, Histogram):
-        loops.steps(
+        linked.steps(
             *head, *tail, *cells(base)[:3], *turn(base), kernel.edges, turned(kernel.height), link,
             increments, together, rate, integral,
         )  # fmt: skip
         return Measured(increments, together, rate, integral, events.counted)
     if link:
         assert isinstance(kernel, Exponentials)
-        loops.linked(
+        linked.linked(
             *head, *tail, *cells(base)[:3], *turn(base), turned(kernel.adjacency), _decays(kernel),
             kernel.shared, link, increments, together, rate, integral,
         )  # fmt: skip
