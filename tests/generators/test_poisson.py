@@ -415,6 +415,10 @@ def test_from_parameters_has_the_rates_that_were_given():
         assert abs(seen - want) < 3.9 * np.sqrt(want)
     assert made.time.min() >= 10
     assert made.time.max() <= 30
+    ahead = generator.forecast(made.take(np.arange(100)), 10.0, paths=2, seed=1)
+    assert ahead.time.min() > 30
+    assert ahead.time.max() <= 40
+    assert abs(ahead.n_rows - 5_000) < 3.9 * np.sqrt(5_000)
     for wrong in (-1.0, [1.0, np.nan], "many", [[1.0], [2.0]]):
         with pytest.raises(UsageError):
             Poisson.from_parameters(schema, baseline=wrong)

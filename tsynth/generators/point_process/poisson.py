@@ -337,7 +337,7 @@ class Poisson(Generator):
             "variance": 0.0,
         }
         self.coding_, self.beside_, self.fit_ = coding.to_state(), {}, {}
-        always = Window("whole", False, False, (start, end), True, "as given")
+        always = Window("given", False, False, (start, end), True, "as given")
         copula = Copula(["rate"], np.ones((1, 1)))
         self.once_ = onces.Once(always, {}, {}, copula, 0.0).to_state()
         step = self.encoder_.time_step_
