@@ -40,6 +40,8 @@ MANY = 60
 """Types from which on excitation is penalised (L1) unless another penalty is asked for."""
 SIZES = 256
 """Sizes of a type that are kept, at most."""
+PILED = 4.0
+"""Mean gaps that sequences which end with the data may be silent before its end."""
 LENGTHS = 512
 """Quantiles of the number of events that are kept, at most."""
 
@@ -311,7 +313,12 @@ def _frailty(variance: float, seen: Observed, rows: NDArray[np.int64], window: W
     lengths = np.sort(rows[rows > 0])
     size = int(np.clip(len(lengths), 1, LENGTHS))
     at = (np.arange(size) + 0.5) / size
-    span = seen.events.end - seen.events.start
+    events = seen.events
+    span = events.end - events.start
+    stop = float(window.span[1])
+    # without a calendar too sequences may all end with the data: the silence left is of the size of their gaps
+    gaps = np.maximum(rows - 1, 0).sum()
+    piled = gaps > 0 and np.mean(stop - events.end) <= PILED * span.sum() / gaps
     return {
         "variance": variance,
         "rule": window.rule,
@@ -319,6 +326,6 @@ def _frailty(variance: float, seen: Observed, rows: NDArray[np.int64], window: W
         "most": int(10 * rows.max(initial=1) + 1000),
         "rows": np.quantile(lengths, at, method="inverted_cdf") if len(lengths) else np.ones(1),
         "longest": float(span.max(initial=0.0)),
-        "shared": bool(window.shared),
-        "stop": float(window.span[1]),
+        "shared": bool(window.shared or piled),
+        "stop": stop,
     }

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Paths", "batched", "nothing", "picked", "taken"]
 
+AGAIN = 8
+"""Times that a sequence which ends before it has its events is drawn again."""
 PATIENCE = 4.0
 """A sequence of so many events is given up after this many times the longest that was learned."""
 
@@ -116,10 +118,14 @@ class Paths:
         if self.frailty["rule"] != "own":
             most = int(self.frailty["most"]) or None
             return joined(first, self.draw(start, end, scale, most=most, history=first))
-        end = start + PATIENCE * self.frailty["longest"] + width
+        longest = self.frailty["longest"]
+        made = self._counted(
+            start, start + PATIENCE * longest + width, scale, first, self._numbers(drawn, live) - 1
+        )
+        limit = start + longest
         if self.frailty["shared"]:
-            end = np.maximum(np.minimum(end, self.frailty["stop"] + width), start)
-        return joined(first, self._counted(start, end, scale, first, self._numbers(drawn, live) - 1))
+            limit = np.maximum(np.minimum(limit, self.frailty["stop"] + width), start)
+        return joined(first, _within(made, limit, np.maximum(end - width, start)))
 
     def _first(self, start: NDArray[np.float64], opened: NDArray[np.bool_], u: NDArray[np.float64]) -> Events:
         """One event at the start of each sequence that is opened by one."""
@@ -148,17 +154,41 @@ class Paths:
         first: Events,
         wanted: NDArray[np.int64],
     ) -> Events:
-        """Sequences of so many events after the first, fewer where the process dies before `end`."""
-        n = len(start)
+        """Sequences of so many events after the first: one that dies before is drawn again, up to `AGAIN` times."""
         parts: list[tuple[NDArray[np.int64], Events]] = []
-        classes = np.ceil(np.log2(np.maximum(wanted, 1))).astype(np.int64)
-        for one in np.unique(classes[wanted > 0]):
-            at = np.flatnonzero((classes == one) & (wanted > 0))
-            some = replace(self, streams=self.streams.take(at))
-            made = some.draw(start[at], end[at], scale[at], most=int(2**one), history=taken(first, at))
-            step = np.arange(made.n_events) - np.repeat(made.offsets[:-1], np.diff(made.offsets))
-            parts.append((at, pick(made, step < np.repeat(wanted[at], np.diff(made.offsets)))))
-        return together(parts, n, start)
+        left = np.flatnonzero(wanted > 0)
+        for turn in range(AGAIN + 1):
+            classes = np.ceil(np.log2(wanted[left])).astype(np.int64)
+            short: list[NDArray[np.int64]] = []
+            for one in np.unique(classes):
+                at = left[classes == one]
+                some = replace(self, streams=self.streams.take(at).purpose("turn", turn))
+                made = some.draw(start[at], end[at], scale[at], most=int(2**one), history=taken(first, at))
+                lengths = np.diff(made.offsets)
+                step = np.arange(made.n_events) - np.repeat(made.offsets[:-1], lengths)
+                made = pick(made, step < np.repeat(wanted[at], lengths))
+                done = (lengths >= wanted[at]) | (turn == AGAIN)
+                parts.append((at[done], taken(made, np.flatnonzero(done))))
+                short.append(at[~done])
+            left = np.sort(np.concatenate([np.zeros(0, np.int64), *short]))
+        return together(parts, len(start), start)
+
+
+def _within(events: Events, limit: NDArray[np.float64], end: NDArray[np.float64]) -> Events:
+    """Sequences with those that run past their limit drawn together, so that they end where `end` says."""
+    lengths = np.diff(events.offsets)
+    has = np.flatnonzero(lengths > 0)
+    last = events.start.copy()
+    last[has] = events.times[events.offsets[1:][has] - 1]
+    goal = np.where(end > events.start, np.minimum(end, limit), limit)
+    past = last > limit
+    ratio = np.ones(len(last))
+    ratio[past] = (goal - events.start)[past] / (last - events.start)[past]
+    begin = np.repeat(events.start, lengths)
+    times = np.where(
+        np.repeat(past, lengths), begin + (events.times - begin) * np.repeat(ratio, lengths), events.times
+    )
+    return replace(events, times=times, end=np.where(past, goal, last))
 
 
 def taken(events: Events, index: NDArray[np.int64]) -> Events:
