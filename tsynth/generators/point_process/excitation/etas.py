@@ -25,7 +25,7 @@ __all__ = ["fit", "fit_etas", "log_likelihood"]
 def log_likelihood(process: Process, events: Events, scale: ArrayLike | None = None) -> float:
     """Log-likelihood under Omori's law, exact over all pairs of events and for any p, also 1 and below.
 
-    Beyond 500 million pairs the law goes as exponentials within 1e-9 of it.
+    Beyond 50 million pairs the law goes as exponentials within 1e-9 of it.
 
     References
     ----------

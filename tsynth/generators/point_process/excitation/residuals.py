@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 LINKS = {"linear": 0, "softplus": 1, "rectified": 2}
-PAIRS = 500_000_000
+PAIRS = 50_000_000
 """Pairs of events up to which a power law is integrated pair by pair; beyond, as exponentials."""
 NEAR = 1e-9
 """Relative error of those exponentials."""
