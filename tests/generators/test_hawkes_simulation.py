@@ -121,7 +121,7 @@ class TestTheory:
         matrix *= 0.7 / np.abs(np.linalg.eigvals(matrix)).max()
         level = rng.random(7)
         process = Process(Baseline(level), exponentials([matrix * 0.5, matrix * 0.5], [[[5.0]], [[2.0]]]))
-        events = draw(process, 4000, 45.0)
+        events = draw(process, 1500, 45.0)
         rate = np.linalg.solve(np.eye(7) - matrix, level)
         for m in range(7):
             assert abs(z(counts(events, 40, 45, m), 5 * rate[m])) < 5

@@ -306,7 +306,8 @@ def _children(process: Process, sizes: Sizes | None, longest: float) -> NDArray[
     else:
         matrix = kernel.branching
     if kernel.power != 0 and sizes is not None:
-        factors = np.exp(kernel.power * (sizes.values - kernel.reference))
+        with np.errstate(over="ignore"):
+            factors = np.exp(kernel.power * (sizes.values - kernel.reference))
         sums = np.concatenate([[0.0], np.cumsum(factors)])[sizes.offsets]
         matrix = matrix * (np.diff(sums) / np.maximum(np.diff(sizes.offsets), 1))
     return matrix

@@ -183,10 +183,10 @@ def expected_events(
     for _ in range(300):
         sums = shares.sum(axis=0)
         each += float(sums[0])
-        if sums.max() < 1e-3:
+        if sums.max() < 1e-3 or not sums.max() < 1e12:
             break
         shares = matrix @ shares
-    else:
+    if not sums.max() < 1e-3:
         radius = spectral_radius(matrix)
         each = 1 / (1 - radius) if radius < 1 else np.inf
     stable = bool(np.isfinite(each))
