@@ -2,16 +2,19 @@
 
 Univariate exponential on 1,000,000 events (mu .5, branching .8, decay 1.5); ten types with spectral radius .8 on
 100,000 events; 1,000 types with five parents each on 1,000,000 events by the lasso, the decay given and fitted, in a
-process of its own, whose memory is told. The raw limit is one exponential function an event.
+process of its own, whose memory is told. The peer is intensify, which always fits the decay. The raw limit is one
+exponential function an event.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measure import peak, seconds
+from benchmarks.measure import ask_peer, peak, seconds
 from tsynth.data.streams import key
 from tsynth.generators.point_process.excitation.fitting import fit
 from tsynth.generators.point_process.excitation.process import Baseline, Events, Exponentials, Process
@@ -81,6 +84,15 @@ def run() -> dict:
             rows.append(
                 {"by": "tsynth", "what": what, **timed, "cpu": cpu, "log-likelihood": found.log_likelihood}
             )
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "events.npz"
+            np.savez(file, times=events.times, types=events.types)
+            timed = ask_peer(
+                "intensify", "intensify_hawkes.py", str(file), str(types), repr(float(events.end[0]))
+            )
+        rows.append(
+            {"by": "intensify 0.3.3", "what": f"{name}, {events.n_events:,} events, decay fitted", **timed}
+        )
     for decay in ("decay=1.5", "decay=None"):
         rows.append(
             {
