@@ -85,7 +85,9 @@ class TestExponentialPaths:
             assert len(slow) > 100
             # The times differ by rounding alone: products here, sums of logarithms there.
             np.testing.assert_allclose(made, slow, rtol=1e-10)
-            assert (np.diff(made) >= 0).all() and made[0] >= 2.0 and made[-1] <= 402.0
+            assert (np.diff(made) >= 0).all()
+            assert made[0] >= 2.0
+            assert made[-1] <= 402.0
 
     def test_periodic_baseline_equals_slow_clocks(self):
         of = clock([0, 2, 5, 7], [0.5, 0.0, 3.0], period=7.0, phase=1.5)
@@ -108,7 +110,8 @@ class TestExponentialPaths:
         np.testing.assert_allclose(times[: offsets[-1]], slow, rtol=1e-10)
         near = 1 - 1e-4  # nearly critical: clusters longer than one stretch
         _, offsets, times = paths_of([1], 0.0, 3e4, 1.0, constant(1e-3), 5.0, near, 1.0)
-        assert np.isfinite(times[: offsets[-1]]).all() and (np.diff(times[: offsets[-1]]) >= 0).all()
+        assert np.isfinite(times[: offsets[-1]]).all()
+        assert (np.diff(times[: offsets[-1]]) >= 0).all()
 
     def test_too_small_a_room_goes_on_where_it_stopped(self):
         entities = np.arange(40)
@@ -181,7 +184,8 @@ def test_ring_inverts_locate(rate, periodic, begin, more):
         total = np.asarray(rate)[at].sum() * (time - begin) / 20_000
         assert total == pytest.approx(more, abs=1e-2 * (1 + more))
     else:
-        assert not periodic and rate[-1] == 0
+        assert not periodic
+        assert rate[-1] == 0
 
 
 def test_elapsed_is_the_difference():

@@ -242,7 +242,8 @@ def test_most_cuts_the_same_sequence_short(name):
         assert cut.offsets[i + 1] - cut.offsets[i] == n
         assert cut.end[i] == (cut.times[cut.offsets[i + 1] - 1] if n == 4 else 20.0)
     forever = draw(process, 50, np.inf, most=4)
-    assert (np.diff(forever.offsets) == 4).all() and np.isfinite(forever.end).all()
+    assert (np.diff(forever.offsets) == 4).all()
+    assert np.isfinite(forever.end).all()
 
 
 @pytest.mark.parametrize("link", ["linear", "rectified"])
@@ -308,7 +309,8 @@ def test_children_follow_the_kernel(name):
     child = np.flatnonzero(events.parent >= 0)
     parent = events.parent[child]
     seq = sequence_of(events)
-    assert (parent < child).all() and (seq[parent] == seq[child]).all()
+    assert (parent < child).all()
+    assert (seq[parent] == seq[child]).all()
     np.testing.assert_array_equal(events.generation[child], events.generation[parent] + 1)
     assert (events.generation[events.parent == -1] == 0).all()
     early = np.flatnonzero(events.times < 6)  # seen for 6 time units or more
@@ -332,9 +334,8 @@ def test_sizes_drive_the_children():
     sizes = Sizes(np.array([0, 3, 4]), np.array([0.0, 1.0, 2.0, 5.0]))
     kernel = replace(KERNELS["power law"], power=0.7, reference=1.0, jump=np.array([[0.3, 0.0], [0.1, 0.01]]))
     events = draw(Process(HALF, kernel), 5000, 12.0, tree=True, sizes=sizes)
-    assert set(events.size[events.types == 0]) == {0.0, 1.0, 2.0} and set(events.size[events.types == 1]) == {
-        5.0
-    }
+    assert set(events.size[events.types == 0]) == {0.0, 1.0, 2.0}
+    assert set(events.size[events.types == 1]) == {5.0}
     children = np.bincount(events.parent[events.parent >= 0], minlength=events.n_events)
     for size in (0.0, 1.0, 2.0):
         of = (events.types == 0) & (events.size == size)
