@@ -24,7 +24,7 @@ _SMALL = 1e-100
 
 @compiled
 def _depth(n_types):
-    """Levels of a binary tree with a leaf a type."""
+    """Levels of a binary tree with a leaf a type; tree number k stands from ``k * (2 << depth)`` on."""
     depth = 0
     while (1 << depth) < n_types:
         depth += 1
@@ -32,65 +32,65 @@ def _depth(n_types):
 
 
 @compiled
-def _raise(tree, depth, leaf, value):
+def _raise(tree, base, depth, leaf, value):
     """Add to a leaf, and make the sums above it anew."""
     node = (1 << depth) + leaf
-    value += tree[node]
-    tree[node] = value
+    value += tree[base + node]
+    tree[base + node] = value
     while node > 1:
-        value += tree[node ^ 1]
+        value += tree[base + (node ^ 1)]
         node >>= 1
-        tree[node] = value
+        tree[base + node] = value
 
 
 @compiled
-def _climb(state, tree, depth):
+def _climb(state, tree, base, depth):
     """Type drawn with the weights in the leaves; written without branches on what is drawn."""
     if depth == 0:
         return np.int64(0)
     while True:
-        u = uniform(state) * tree[1]
+        u = uniform(state) * tree[base + 1]
         node = np.int64(1)
         for _ in range(depth):
             node <<= 1
-            left = tree[node]
+            left = tree[base + node]
             right = u >= left
             u -= left * right
             node += right
-        if tree[node] > 0.0:  # else rounding led to a type of none
+        if tree[base + node] > 0.0:  # else rounding led to a type of none
             return node - (1 << depth)
 
 
 @compiled
-def _shrink(tree, depth, touched, count, factor):
+def _shrink(tree, base, depth, touched, at, count, factor):
     """Multiply all weights (0 clears them); returns how many are above 0."""
     first = 1 << depth
     for c in range(count):
-        weight = tree[first + touched[c]] * factor
-        node = first + touched[c]
+        weight = tree[base + first + touched[at + c]] * factor
+        node = first + touched[at + c]
         while node > 0:
-            tree[node] = 0.0
+            tree[base + node] = 0.0
             node >>= 1
-        tree[first + touched[c]] = weight
+        tree[base + first + touched[at + c]] = weight
     kept = 0
     for c in range(count):
-        weight = tree[first + touched[c]]
+        weight = tree[base + first + touched[at + c]]
         if weight > 0.0:
-            touched[kept] = touched[c]
+            touched[at + kept] = touched[at + c]
             kept += 1
-            tree[first + touched[c]] = 0.0
-            _raise(tree, depth, touched[c], weight)
+            tree[base + first + touched[at + c]] = 0.0
+            _raise(tree, base, depth, touched[at + c], weight)
     return kept
 
 
 @compiled
-def _add(tree, depth, touched, count, kind, value):
+def _add(tree, base, depth, touched, at, count, kind, value):
     """Add to a type's weight; returns how many types have one."""
     if value > 0.0:
-        if tree[(1 << depth) + kind] == 0.0:
-            touched[count] = kind
+        if tree[base + (1 << depth) + kind] == 0.0:
+            touched[at + count] = kind
             count += 1
-        _raise(tree, depth, kind, value)
+        _raise(tree, base, depth, kind, value)
     return count
 
 
@@ -134,11 +134,11 @@ def one_clock(
     n = 0  # rows in the block, not yet written
     for i in range(first, len(entities)):
         start(state, key, entities[i])
-        count = _shrink(tree, depth, touched, count, 0.0)
+        count = _shrink(tree, 0, depth, touched, 0, count, 0.0)
         origin, stop, share = begin[i], end[i], scale[i]
         for r in range(past_offsets[i], past_offsets[i + 1]):
             weight = jumps[past_types[r]] * math.exp(-decay * (origin - past_times[r]))
-            count = _add(tree, depth, touched, count, past_types[r], weight)
+            count = _add(tree, 0, depth, touched, 0, count, past_types[r], weight)
         unit = 1.0  # of the weights, in intensity
         reached = locate(edges, cumulative, rate, period, phase, origin)
         immigrant = origin
@@ -169,11 +169,11 @@ def one_clock(
                 if not product > silent:
                     break
                 survival = product
-                parent = _climb(state, tree, depth)
+                parent = _climb(state, tree, 0, depth)
                 kind = targets[pick(state, column_offsets, column_keep, column_other, parent)]
                 x = left + jumps[kind]
                 weight = jumps[kind] / (unit * survival)
-                count = _add(tree, depth, touched, count, kind, weight)
+                count = _add(tree, 0, depth, touched, 0, count, kind, weight)
                 types[written + n] = kind
                 survivals[n], origins[n], uppers[n] = survival, origin, upper
                 n += 1
@@ -189,12 +189,12 @@ def one_clock(
             unit *= silent
             origin = upper
             if unit < _SMALL:
-                count = _shrink(tree, depth, touched, count, unit)
+                count = _shrink(tree, 0, depth, touched, 0, count, unit)
                 unit = 1.0
             if new:
                 law = cell if laws > 1 else 0
                 kind = pick(state, origin_offsets, origin_keep, origin_other, law) % n_types
-                count = _add(tree, depth, touched, count, kind, jumps[kind] / unit)
+                count = _add(tree, 0, depth, touched, 0, count, kind, jumps[kind] / unit)
                 types[written + n] = kind
                 survivals[n], origins[n], uppers[n] = 1.0, origin, origin
                 n += 1
@@ -228,8 +228,9 @@ def many_clocks(
     state = np.empty(4, np.uint64)
     kinds, n_types = jumps.shape
     depth = _depth(n_types)
-    trees = np.zeros((kinds, 2 << depth))
-    touched = np.empty((kinds, n_types), np.int64)
+    size = 2 << depth
+    trees = np.zeros(kinds * size)
+    touched = np.empty(kinds * n_types, np.int64)
     count = np.zeros(kinds, np.int64)
     unit = np.ones(kinds)
     x = np.zeros(kinds)
@@ -243,12 +244,12 @@ def many_clocks(
         start(state, key, entities[i])
         now, stop, share = begin[i], end[i], scale[i]
         for k in range(kinds):
-            count[k] = _shrink(trees[k], depth, touched[k], count[k], 0.0)
+            count[k] = _shrink(trees, k * size, depth, touched, k * n_types, count[k], 0.0)
             unit[k] = 1.0
             for r in range(past_offsets[i], past_offsets[i + 1]):
                 weight = jumps[k, past_types[r]] * math.exp(-decays[k] * (now - past_times[r]))
-                count[k] = _add(trees[k], depth, touched[k], count[k], past_types[r], weight)
-            x[k] = trees[k, 1]
+                count[k] = _add(trees, k * size, depth, touched, k * n_types, count[k], past_types[r], weight)
+            x[k] = trees[k * size + 1]
         reached = locate(edges, cumulative, rate, period, phase, now)
         immigrant = now
         cell = 0
@@ -277,7 +278,7 @@ def many_clocks(
                 )
             else:
                 now = min(now + gap, immigrant, stop)
-                parent = _climb(state, trees[rung], depth)
+                parent = _climb(state, trees, rung * size, depth)
                 kind = targets[
                     pick(state, column_offsets, column_keep, column_other, rung * n_types + parent)
                 ]
@@ -286,9 +287,11 @@ def many_clocks(
                 x[k] = (left if k == rung else x[k] * faded) + jumps[k, kind]
                 unit[k] *= faded
                 if unit[k] < _SMALL:
-                    count[k] = _shrink(trees[k], depth, touched[k], count[k], unit[k])
+                    count[k] = _shrink(trees, k * size, depth, touched, k * n_types, count[k], unit[k])
                     unit[k] = 1.0
-                count[k] = _add(trees[k], depth, touched[k], count[k], kind, jumps[k, kind] / unit[k])
+                count[k] = _add(
+                    trees, k * size, depth, touched, k * n_types, count[k], kind, jumps[k, kind] / unit[k]
+                )
             times[row] = now
             types[row] = kind
             row += 1
