@@ -123,6 +123,7 @@ class Hawkes(Generator):
     cannot_keep: ClassVar[tuple[str, ...]] = (
         "the order of types beyond what excitation gives: a row that must follow another may come without it",
         "rows that are due on a day (rents, interest), and silence after a row, unless a link lets events inhibit",
+        "types that come once at most (a badge, a first visit): excitation may bring them again",
         "what rows do to the values of later rows beyond the last few of a type",
         "how the mix of types differs between entities: only their rate does",
         "which party goes with which price, place or time",
