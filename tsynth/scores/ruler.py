@@ -159,7 +159,8 @@ class Ruler:
         """Names of `levels`, then "other" and "null"."""
         column = self.schema[name]
         known = column.levels if column.levels is not None else (False, True)
-        return [*(_plain(known[code], known) for code in self.levels(name, most)), "other", "null"]
+        whole = _whole(known)
+        return [*(_plain(known[code], whole) for code in self.levels(name, most)), "other", "null"]
 
     def discrete(self, data: Sequences, name: str, most: int = LEVELS) -> NDArray[np.int64]:
         """Cell of each value among `level_names`."""
@@ -229,14 +230,15 @@ class Ruler:
     @cached_property
     def code_names(self) -> list[str]:
         """Names of the codes, most frequent first, then "other" for combinations that are not in train."""
-        names = []
+        names, said = [], []
+        for column in self.code_columns:
+            known = self.schema[column].levels or (False, True)
+            said.append((column, known, _whole(known), not all(map(_says_nothing, known))))
         for row in self._combinations[0]:
             parts = []
-            for column, code in zip(self.code_columns, row, strict=True):
-                known = self.schema[column].levels or (False, True)
+            for (column, known, whole, bare), code in zip(said, row, strict=True):
                 if code >= 0:
-                    level = _plain(known[code], known)
-                    bare = not all(map(_says_nothing, known))
+                    level = _plain(known[code], whole)
                     parts.append(level if bare else f"{column}={level}")
             names.append(" / ".join(parts) or "none")
         return [*names, "other"]
@@ -255,9 +257,13 @@ class Ruler:
         return codes
 
 
-def _plain(level: object, known: Sequence[object]) -> str:
+def _whole(known: Sequence[object]) -> bool:
+    """Whether all levels are whole numbers."""
+    return all(re.fullmatch(r"-?\d+(\.0)?", str(one)) for one in known)
+
+
+def _plain(level: object, whole: bool) -> str:
     """A level as the reader writes it: 0 and 1, not 0.0 and 1.0, where all levels are whole numbers."""
-    whole = all(re.fullmatch(r"-?\d+(\.0)?", str(one)) for one in known)
     return str(level).removesuffix(".0") if whole else str(level)
 
 
