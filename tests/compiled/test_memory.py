@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tsynth.compiled import features, first_layer, memory
+from tsynth.compiled import features, fields, first_layer, memory
 from tsynth.compiled.fields import Nets
 from tsynth.compiled.replay import densify, replay
+from tsynth.compiled.sparse import product_by_code
 from tsynth.compiled.walk_rows import walk
 from tsynth.data import constraints as rules
 from tsynth.data.constraints import Constraints
@@ -83,9 +84,10 @@ def nets(w, seed=0, sharp=1.0):
         return (scale * random.normal(size=shape) / math.sqrt(shape[0])).astype(np.float32)
 
     def layers(first, outs):
+        straight = 0.1 * sharp * layer(first, outs)
         return [
-            layer(first, hidden, scale=4.0), layer(hidden), layer(hidden, second, scale=2.0), layer(second),
-            layer(second, outs, scale=sharp), layer(outs),
+            np.hstack([layer(first, hidden, scale=4.0), straight]), layer(hidden + outs),
+            layer(hidden, second, scale=2.0), layer(second), layer(second, outs, scale=sharp), layer(outs),
         ]  # fmt: skip
 
     flat, begin, outs = [], [0], []
@@ -100,7 +102,7 @@ def nets(w, seed=0, sharp=1.0):
         *layers(features, codes + 1), *layers(features, len(made["edges"])),
         layer(features + codes, hidden), layer(hidden), layer(hidden, hidden), layer(hidden),
         np.concatenate([*flat, np.zeros(1, np.float32)]), np.array(begin, np.int64), np.array([*outs, 0], np.int64),
-        head, mixtures,
+        0.1 * layer(2 * codes, int(made["place"].max()) + 1, 2 * len(made["fields"])), made["ranks"], head, mixtures,
     )  # fmt: skip
 
 
@@ -130,11 +132,12 @@ def walked(w, weights, lim=None, entities=None, given=None, begin=None, free=Tru
 
 
 def forward(x, weights, prefix):
-    """The obvious product of three layers."""
+    """The obvious product of three layers, and what goes straight to the outputs."""
     one, two = getattr(weights, f"{prefix}1"), getattr(weights, f"{prefix}2")
-    h = np.maximum(x @ one + getattr(weights, f"{prefix}1_bias"), 0)
+    first = x @ one + getattr(weights, f"{prefix}1_bias")
+    h = np.maximum(first[:, : len(two)], 0)
     h = np.maximum(h @ two + getattr(weights, f"{prefix}2_bias"), 0)
-    return h @ getattr(weights, f"{prefix}3") + getattr(weights, f"{prefix}3_bias")
+    return h @ getattr(weights, f"{prefix}3") + getattr(weights, f"{prefix}3_bias") + first[:, len(two) :]
 
 
 def prefixes(w, rows):
@@ -526,3 +529,29 @@ def test_a_first_layer_kept_from_row_to_row_is_that_of_all_features(example):
             memory.remember(m, w.lay, t, w.rows.code[r], w.rows.choice[r], w.rows.value[r])
             first_layer.after(sums, m, w.lay, slot, bi, bx, features.of_slot(m, w.lay, slot, bi, bx, 0))
     assert farthest < 3 * w.lay.slots * features.FAINT + 1e-4, "but for decays too faint to be written"
+
+
+@pytest.mark.parametrize("example", [TICKED, GAPPED])
+def test_lines_are_products_of_statics_and_memory_with_the_matrix_of_the_code(example):
+    w = world(example)
+    found, line = replayed(w), np.random.default_rng(1).normal(size=nets(w).line.shape).astype(np.float32)
+    weights = nets(w)._replace(line=line)
+    m, (at, index, value), moved = empty(w), w.fixed, np.zeros(line.shape[2])
+    assert line.shape[2] > 0
+    for i in range(3):
+        memory.forget(m, w.begin[i])
+        for r in range(w.view.offsets[i], w.view.offsets[i + 1]):
+            code = w.rows.code[r]
+            fields.lines(code, m, w.lay, weights, index[at[i] : at[i + 1]], value[at[i] : at[i + 1]], moved)
+            event = np.flatnonzero(found.row == r)
+            x = dense(found.at, found.index, found.value, event, w.made["features"])[0]
+            inside = w.made["place"] >= 0
+            code_or_first = code + w.made["codes"] * (m.times[w.lay.slot[code]] == 0)
+            assert moved == pytest.approx(x[inside] @ line[code_or_first, w.made["place"][inside]], abs=1e-4)
+            product = np.zeros((1, line.shape[2]), np.float32)
+            product_by_code(
+                found.at, found.index, found.value.astype(np.float32), event, np.array([code_or_first]),
+                w.made["place"], line, product,
+            )  # fmt: skip
+            assert product[0] == pytest.approx(moved, abs=1e-4)
+            memory.remember(m, w.lay, w.view.time[r], code, w.rows.choice[r], w.rows.value[r])

@@ -11,7 +11,7 @@ from tsynth.compiled import features, layers, memory
 from tsynth.compiled.jit import uncounted
 from tsynth.compiled.random import normal, uniform
 
-__all__ = ["Nets", "draw", "field_of", "outs"]
+__all__ = ["Nets", "draw", "field_of", "lines", "outs"]
 
 N, LEVEL = memory.N, memory.LEVEL
 TRIES = 8
@@ -24,6 +24,7 @@ class Nets(NamedTuple):
     """Weights as float32 arrays: three layers for events and for gaps, two for the trunk of the fields, two and a
     skip for each field's head.
 
+    What layers for events and gaps have beyond their width in the first of them goes straight to the outputs.
     ``heads[begin[f]:]`` holds, one after another, the field's first layer (H + own, D), its bias, second layer
     (D, out), skip (own, out) and bias.
     """
@@ -47,19 +48,43 @@ class Nets(NamedTuple):
     heads: np.ndarray
     begin: np.ndarray
     width: np.ndarray
+    line: np.ndarray
+    ranks: np.ndarray
     hidden: int
     mixtures: int
 
 
 @uncounted
-def field_of(f, code, t, m, lay, lim, nets, h, x, hidden, out, weight, choice, value, rng):
-    """Draw field `f` of a row; `h` is the trunk."""
-    outs(f, code, t, m, lay, lim, nets, h, x, hidden, out, choice, value)
+def lines(code, m, lay, nets, fixed_index, fixed_value, moved):
+    """How far statics and the last and mean values of all codes move new values of each field, then how far they tilt
+    its choices.
+    """
+    line = nets.line[code if m.times[lay.slot[code]] > 0 else code + len(lay.slot)]
+    moved[:] = 0.0
+    for k in range(len(fixed_index)):
+        for v in range(len(moved)):
+            moved[v] += fixed_value[k] * line[fixed_index[k], v]
+    place = lay.at[0]
+    for j in range(lay.slots):
+        if m.times[j] > 0:
+            for k in range(len(lay.kept)):
+                f = lay.kept[k]
+                if m.slot_known[j, f] > 0:
+                    for v in range(len(moved)):
+                        moved[v] += m.slot_score[j, f] * line[place + 2 * k, v]
+                        moved[v] += m.slot_mean[j, f] * line[place + 2 * k + 1, v]
+        place += 2 * len(lay.kept)
+
+
+@uncounted
+def field_of(f, code, t, m, lay, lim, nets, h, moved, x, hidden, out, weight, choice, value, rng):
+    """Draw field `f` of a row; `h` is the trunk, `moved` what `lines` wrote."""
+    outs(f, code, t, m, lay, lim, nets, h, moved, x, hidden, out, choice, value)
     draw(f, code, m, lay, lim, nets, out, weight, choice, value, rng, False)
 
 
 @uncounted
-def outs(f, code, t, m, lay, lim, nets, h, x, hidden, out, choice, value):
+def outs(f, code, t, m, lay, lim, nets, h, moved, x, hidden, out, choice, value):
     """Outputs of field `f`: logits of its choices and copies, -1e9 for what may not be, then its mixtures."""
     width = _own(m, lay, t, code, f, choice, value, x)
     outs = nets.width[f]
@@ -106,7 +131,12 @@ def outs(f, code, t, m, lay, lim, nets, h, x, hidden, out, choice, value):
     options = size + (2 if first >= 0 else 0)
     for c in range(options):
         out[c] += lim.prior[f, code, c]
+    tilt = np.float32(moved[len(lay.choices) + f])
+    for c in range(size):
+        out[c] += tilt * nets.ranks[f, code, c]
     if first >= 0:
+        for k in range(nets.mixtures):
+            out[options + 3 + nets.mixtures + k] += np.float32(moved[f])
         here = held_here >= first
         if not here:
             out[size] = np.float32(-1e9)

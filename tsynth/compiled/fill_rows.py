@@ -28,7 +28,7 @@ _forget, _remember, _day_of = memory.forget, memory.remember, memory.day_of
 _steady, _passing = features.steady, features.passing
 _add, _assign, _layer = layers.add, layers.assign, layers.layer
 _pick, _exponentials = layers.pick, layers.exponentials
-_allowed, _outs, _draw = limits.allowed, fields.outs, fields.draw
+_allowed, _outs, _draw, _lines = limits.allowed, fields.outs, fields.draw, fields.lines
 N, LAST = memory.N, memory.LAST
 
 
@@ -93,10 +93,13 @@ def _likelihood(f, code, m, lay, nets, out, weight, choice, value):
 def _events(lay, nets, k, scratch):
     """Weights of the codes at a moment, nothing left out."""
     bi, bx, e1, e2, e3, ew = scratch[:6]
+    wide = len(nets.event2)
     _assign(nets.event1_bias, e1)
     _add(nets.event1, bi, bx, 0, k, e1)
-    _layer(nets.event2, nets.event2_bias, e1, e2)
+    _layer(nets.event2, nets.event2_bias, e1[:wide], e2)
     _layer(nets.event3, nets.event3_bias, e2, e3)
+    for j in range(len(e3)):
+        e3[j] += e1[wide + j]
     _exponentials(e3, ew)
     ew[len(lay.slot)] = 0.0
 
@@ -114,12 +117,13 @@ def _trunk(lay, nets, k, c, scratch):
 
 
 @uncounted
-def _values(m, lay, lim, nets, t, c, given_choice, given_value, choice, value, rng, scratch):
+def _values(m, lay, lim, nets, fi, fx, t, c, given_choice, given_value, choice, value, rng, scratch):
     """Draw the fields of a row that are missing; the log likelihood of those that are given."""
-    h2, x, hidden, out, weight = scratch[7:]
+    h2, x, hidden, out, weight, moved = scratch[7:]
+    _lines(c, m, lay, nets, fi, fx, moved)
     likely = 0.0
     for f in range(len(lay.choices)):
-        _outs(f, c, t, m, lay, lim, nets, h2, x, hidden, out, choice, value)
+        _outs(f, c, t, m, lay, lim, nets, h2, moved, x, hidden, out, choice, value)
         if given_choice[f] >= 0:
             choice[f], value[f] = given_choice[f], given_value[f]
             likely += _likelihood(f, c, m, lay, nets, out, weight, choice[f], value[f])
@@ -142,7 +146,7 @@ def _row_after(
     else:
         likely += math.log(ew[c] / np.sum(ew) + UNLIKELY)
     _trunk(lay, nets, k, c, scratch)
-    likely += _values(m, lay, lim, nets, t, c, given_choice, given_value, choice, value, rng, scratch)
+    likely += _values(m, lay, lim, nets, fi, fx, t, c, given_choice, given_value, choice, value, rng, scratch)
     return c, likely
 
 
@@ -202,6 +206,7 @@ def fill(
         np.zeros(nets.event2.shape[1], np.float32), np.zeros(codes + 1, np.float32), np.zeros(codes + 1),
         np.zeros(nets.trunk1.shape[1], np.float32), np.zeros(nets.trunk2.shape[1], np.float32), np.zeros(widest),
         np.zeros(nets.hidden, np.float32), np.zeros(wide, np.float32), np.zeros(2 * wide),
+        np.zeros(nets.line.shape[2]),
     )  # fmt: skip
     counts = np.zeros((3, codes), np.int64)  # rows of each code on the tick, in the month, in all
     codes_out, choices_out, values_out = code.copy(), choice.copy(), value.copy()
@@ -256,7 +261,8 @@ def fill(
                     c = code[r] if code[r] >= 0 else _pick(drawing, rng)
                     _trunk(lay, nets, size, c, scratch)
                     likely[k] = _values(
-                        m, lay, lim, nets, t, c, choice[r], value[r], tried_choice[k], tried_value[k], rng, scratch
+                        m, lay, lim, nets, fi, fx, t, c, choice[r], value[r], tried_choice[k], tried_value[k], rng,
+                        scratch,
                     )  # fmt: skip
                     tried[k] = c
                     if not weighed:

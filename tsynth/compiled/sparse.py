@@ -6,7 +6,7 @@ import numpy as np
 
 from tsynth.compiled.jit import compiled
 
-__all__ = ["product", "scatter"]
+__all__ = ["product", "product_by_code", "scatter", "scatter_by_code"]
 
 
 @compiled(fastmath={"contract"})
@@ -56,3 +56,37 @@ def scatter(at, index, value, rows, gradient, out):
             into = out[index[k]]
             for j in range(width):
                 into[j] += v * row[j]
+
+
+@compiled
+def product_by_code(at, index, value, rows, code, place, weight, out):
+    """``out[b] += sum of value * weight[code[b], place[index]]`` over the pairs whose place is not -1.
+
+    Parameters
+    ----------
+    at, index, value, rows : arrays
+        As in `product`.
+    code : int64 array, (B,)
+    place : int64 array, (F,)
+    weight : float32 array, (codes, P, V)
+    out : float32 array, (B, V)
+    """
+    for b in range(len(rows)):
+        own = weight[code[b]]
+        for k in range(at[rows[b]], at[rows[b] + 1]):
+            p = place[index[k]]
+            if p >= 0:
+                for v in range(out.shape[1]):
+                    out[b, v] += np.float32(value[k]) * own[p, v]
+
+
+@compiled
+def scatter_by_code(at, index, value, rows, code, place, gradient, out):
+    """The gradient of `product_by_code` by its weight."""
+    for b in range(len(rows)):
+        own = out[code[b]]
+        for k in range(at[rows[b]], at[rows[b] + 1]):
+            p = place[index[k]]
+            if p >= 0:
+                for v in range(gradient.shape[1]):
+                    own[p, v] += np.float32(value[k]) * gradient[b, v]

@@ -21,6 +21,7 @@ _assign, _layer, _pick, _exponentials = layers.assign, layers.layer, layers.pick
 _make_sums, _begin, _before = first_layer.make_sums, first_layer.begin, first_layer.before
 _after, _stay, _then = first_layer.after, first_layer.stay, first_layer.then
 _allowed, _gap_in, _later, _field_of = limits.allowed, limits.gap_in, limits.later, fields.field_of
+_lines = fields.lines
 
 
 @compiled
@@ -59,18 +60,20 @@ def walk(
     for f in range(columns):
         wide = max(wide, nets.width[f] + lay.choices[f] + 8)
     x, out, weight = np.zeros(widest), np.zeros(wide, np.float32), np.zeros(2 * wide)
-    hidden = np.zeros(nets.hidden, np.float32)
+    hidden, moved = np.zeros(nets.hidden, np.float32), np.zeros(nets.line.shape[2])
     events = _make_sums(nets.event1, nets.event1_bias)
     gaps = _make_sums(nets.gap1, nets.gap1_bias)
     trunk = _make_sums(nets.trunk1, nets.trunk1_bias)
-    e0, e1 = np.zeros(len(events.bias), np.float32), np.zeros(len(events.bias), np.float32)
+    e0, e = np.zeros(len(events.bias), np.float32), np.zeros(len(events.bias), np.float32)
+    e1, straight = e[: len(nets.event2)], e[len(nets.event2) :]
     e2, e3, ew = (
         np.zeros(nets.event2.shape[1], np.float32),
         np.zeros(codes + 1, np.float32),
         np.zeros(codes + 1),
     )
     classes = len(lim.edges) - 1
-    g1, g2 = np.zeros(len(gaps.bias), np.float32), np.zeros(nets.gap2.shape[1], np.float32)
+    g, g2 = np.zeros(len(gaps.bias), np.float32), np.zeros(nets.gap2.shape[1], np.float32)
+    g1, onward = g[: len(nets.gap2)], g[len(nets.gap2) :]
     g3, gw = np.zeros(classes + 1, np.float32), np.zeros(classes + 1)
     h1, h2 = np.zeros(len(trunk.bias), np.float32), np.zeros(nets.trunk2.shape[1], np.float32)
     bi, bx = np.empty(widest, np.int32), np.empty(widest)
@@ -121,10 +124,12 @@ def walk(
                 if stepped and m.scalar[N] > 0:
                     # the class of the gap, then the gap
                     k = _moment(m, lay, m.scalar[LAST], bi, bx, stay)
-                    _stay(gaps, m, bi, bx, stay, g1)
-                    _then(gaps, m, lay, m.scalar[LAST], bi, bx, stay, k, g1)
+                    _stay(gaps, m, bi, bx, stay, g)
+                    _then(gaps, m, lay, m.scalar[LAST], bi, bx, stay, k, g)
                     _layer(nets.gap2, nets.gap2_bias, g1, g2)
                     _layer(nets.gap3, nets.gap3_bias, g2, g3)
+                    for j in range(len(g3)):
+                        g3[j] += onward[j]
                     g3[classes] += np.float32(lim.end_shift[min(int(m.scalar[N]), len(lim.end_shift) - 1)])
                     _exponentials(g3, gw)
                     must = m.scalar[N] < lim.least
@@ -171,10 +176,12 @@ def walk(
             if c < 0:
                 if fresh:
                     _stay(events, m, bi, bx, stay, e0)
-                _assign(e0, e1)
-                _then(events, m, lay, t, bi, bx, stay, k, e1)
+                _assign(e0, e)
+                _then(events, m, lay, t, bi, bx, stay, k, e)
                 _layer(nets.event2, nets.event2_bias, e1, e2)
                 _layer(nets.event3, nets.event3_bias, e2, e3)
+                for j in range(len(e3)):
+                    e3[j] += straight[j]
                 _exponentials(e3, ew)
                 if here or stepped or m.scalar[N] == 0:
                     ew[codes] = 0.0
@@ -201,11 +208,14 @@ def walk(
                 for j in range(len(h1)):
                     h1[j] += row[j]
                 _layer(nets.trunk2, nets.trunk2_bias, h1, h2)
+                _lines(c, m, lay, nets, fi, fx, moved)
             for f in range(columns):
                 if here and given_choice[r, f] >= 0:
                     choice[f], value[f] = given_choice[r, f], given_value[r, f]
                 else:
-                    _field_of(f, c, t, m, lay, lim, nets, h2, x, hidden, out, weight, choice, value, rng)
+                    _field_of(
+                        f, c, t, m, lay, lim, nets, h2, moved, x, hidden, out, weight, choice, value, rng
+                    )
             # -- what is kept of it
             slot = lay.slot[c]
             k = _of_slot(m, lay, slot, bi, bx, 0)

@@ -313,7 +313,8 @@ class Autoregressive(Generator):
             np.ascontiguousarray(np.concatenate([fields["one.weight"], fields["kind"]])), fields["one.bias"],
             np.ascontiguousarray(fields["two.weight"].T), fields["two.bias"],
             np.concatenate(flat) if flat else np.zeros(1, np.float32), np.array(begin, np.int64),
-            np.array([*outs, 0], np.int64), len(fields["heads.0.0.bias"]) if outs else 1, 6,
+            np.array([*outs, 0], np.int64), fields["line.weight"], made["ranks"],
+            len(fields["heads.0.0.bias"]) if outs else 1, 6,
         ]  # fmt: skip
         return Nets(*map(writable, [*layers, *last]))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
     from tsynth.generators.checkpoints import Checkpoint
 
 __all__ = ["learn"]
+
+SIDE_BY_SIDE = 0.65
+"""Time that two threads take of what one would."""
 
 
 def learn(
@@ -112,7 +114,7 @@ def learn(
         if left is not None:
             total = left
         elif progress is not None or (steps is None and minutes is not None):
-            seconds = _seconds(tasks)
+            seconds = SIDE_BY_SIDE * sum(task.seconds() for task in tasks)
             if steps is None and minutes is not None:
                 total = max(20, int(longest * min(1.0, 60.0 * minutes / max(seconds, 1e-9))))
             seconds *= total / max(longest, 1)
@@ -139,22 +141,3 @@ def _together(tasks: list[Task], shares: list[int], seed: int, going: Going) -> 
     for error in sorted(failed, key=lambda e: isinstance(e, Stopped)):
         raise error
     return {tasks[k].name: futures[k].result() for k in ordered}
-
-
-def _seconds(tasks: list[Task]) -> float:
-    """Seconds that the usual number of steps takes, from a timed trial of each task that leaves no trace."""
-    seconds = 0.0
-    for task in tasks:
-        if not len(task.train):
-            continue
-        before = {name: p.detach().clone() for name, p in task.net.named_parameters()}
-        drawn = task.draw.get_state()
-        task.run(3, 0)
-        began = time.perf_counter()
-        task.run(6, 0)
-        seconds += (time.perf_counter() - began) / 6 * task.usual
-        task.draw.set_state(drawn)
-        with torch.no_grad():
-            for name, p in task.net.named_parameters():
-                p.copy_(before[name])
-    return 0.65 * seconds  # they learn side by side

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from tsynth.nets.sparse import CompressedRows, SparseLinear
+from tsynth.nets.sparse import CompressedRows, SparseByCode, SparseLinear
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,20 +48,28 @@ class Drop(nn.Module):
 
 
 class Layers(nn.Module):
-    """Two rectified layers and a linear one."""
+    """Two rectified layers and a linear one, and beside them what features do by themselves.
+
+    The last columns of the first layer go straight to the outputs: what a static says of every row is learned in few
+    steps there, and late or never through layers that all features share.
+    """
 
     def __init__(self, features: int, outs: int, drop: float, draw: torch.Generator) -> None:
         super().__init__()
-        self.one, self.two = SparseLinear(features, HIDDEN, draw), _linear(HIDDEN, SECOND)
+        self.one, self.two = SparseLinear(features, HIDDEN + outs, draw), _linear(HIDDEN, SECOND)
         self.three = _linear(SECOND, outs)
+        with torch.no_grad():
+            self.one.weight[:, HIDDEN:] = 0.0
         self.drop = Drop(drop, draw)
         for layer in (self.two, self.three):
             _begin(layer, draw)
 
     def forward(self, data: CompressedRows, rows: NDArray[np.int64]) -> Tensor:
-        x = self.drop(torch.relu(self.one(data, rows)))
+        first = self.one(data, rows)
+        x = self.drop(torch.relu(first[:, :HIDDEN]))
         x = self.drop(torch.relu(self.two(x)))
-        return self.three(x)
+        straight: Tensor = self.three(x) + first[:, HIDDEN:]
+        return straight
 
 
 def _linear(ins: int, outs: int, bias: bool = True) -> nn.Linear:
@@ -79,7 +87,12 @@ def _begin(layer: nn.Linear, draw: torch.Generator) -> None:
 
 
 class Fields(nn.Module):
-    """A trunk over the row's features and its code, and a head a field that also sees the field's own memory."""
+    """A trunk over the row's features and its code, and a head a field that also sees the field's own memory.
+
+    Beside them lines, a set for each code's first row in a sequence and one for its later ones, which follow the value
+    before: how far statics and the last values of all codes move a field's new values,
+    then how far they tilt its choices towards high numbers.
+    """
 
     def __init__(
         self,
@@ -89,9 +102,11 @@ class Fields(nn.Module):
         outs: list[int],
         drop: float,
         draw: torch.Generator,
+        place: NDArray[np.int64],
     ) -> None:
         super().__init__()
         self.one, self.two = SparseLinear(features, HIDDEN, draw), _linear(HIDDEN, HIDDEN)
+        self.line = SparseByCode(2 * codes, 2 * len(outs), place)
         self.kind = nn.Parameter(torch.empty(codes, HIDDEN).normal_(0.0, 0.1, generator=draw))
         self.heads = nn.ModuleList()
         self.drop = Drop(drop, draw)

@@ -13,7 +13,7 @@ from tsynth.compiled.memory import Layout
 from tsynth.data.encoding.continuous import REACH, Continuous
 from tsynth.data.encoding.timing import gaps_of
 from tsynth.generators.neural.codes import lowest
-from tsynth.generators.neural.priors import bounds, value_scales
+from tsynth.generators.neural.priors import bounds, ranks, value_scales
 from tsynth.generators.neural.timing import cycle, gap_classes, hours
 from tsynth.generators.values import discrete_scores
 
@@ -120,8 +120,11 @@ def plan(
         {"name": n, "choices": f.choices, "first": f.continuous} for n, f in view.statics.items()
     ]
     made |= value_scales(rows, made)
+    numbers = [isinstance(encoder.encodings.get(f.name), Continuous) for f in fields]
+    made["ranks"] = ranks(rows, made, numbers)
     made |= {"level_edges": np.zeros(0), "level_keep": np.ones(1), "end_shift": np.zeros(1)}
     made["at"], made["features"] = _places(made)
+    made["place"] = _straight(made)
     made["widths"] = _widths(made)
     return made
 
@@ -201,6 +204,16 @@ def _places(made: dict[str, Any]) -> tuple[NDArray[np.int64], int]:
     ]  # fmt: skip
     at = statics + np.concatenate([[0], np.cumsum(sizes)])
     return at[:-1].astype(np.int64), int(at[-1])
+
+
+def _straight(made: dict[str, Any]) -> NDArray[np.int64]:
+    """Place of each feature among statics and last and mean values of all codes, -1 for the others."""
+    place = np.full(made["features"], -1)
+    statics, slots, kept = int(made["at"][0]), made["slots"], len(made["kept"])
+    place[:statics] = np.arange(statics)
+    first = made["at"][3] + np.arange(slots)[:, None] * (PER_CODE + 2 * kept) + PER_CODE
+    place[first + np.arange(2 * kept)] = statics + np.arange(slots * 2 * kept).reshape(slots, 2 * kept)
+    return place
 
 
 def _least(lengths: NDArray[np.int64]) -> int:

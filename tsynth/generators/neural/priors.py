@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from tsynth.data.encoding.continuous import REACH
 from tsynth.data.encoding.timing import gaps_of
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
     from tsynth.generators.neural.codes import Table
 
-__all__ = ["PRIOR", "aims", "bounds", "map_scores", "placed", "value_scales"]
+__all__ = ["PRIOR", "aims", "bounds", "map_scores", "placed", "ranks", "value_scales"]
 
 CERTAIN = 9.0
 """What was expected so many times and never came is taken to be impossible (by chance: exp(-9))."""
 PRIOR = 4.0
 """Rows that the usual share of a choice counts for beside those of a code."""
+RANKED = 10.0
+"""Rows that the usual order of a field's numbers counts for beside those of a code."""
 MAP_KNOTS, MAP_REACH = 41, 3.2
 FEWEST = 25
 """New values from which on a code has a scale of its own."""
@@ -110,6 +112,32 @@ def value_scales(rows: Table, made: dict[str, Any]) -> dict[str, Any]:
                 if len(fresh) >= FEWEST:
                     maps[c, j] = _map(np.sort(fresh), scores)
     return {"prior": prior, "maps": maps, "map_scores": scores}
+
+
+def ranks(rows: Table, made: dict[str, Any], ordered: list[bool]) -> NDArray[np.float32]:
+    """Normal score of each choice that is a number among those of its code, else 0, (fields, codes, choices).
+
+    Parameters
+    ----------
+    rows : Table
+    made : dict
+        Sizes and scores of choices.
+    ordered : list of bool
+        Whether a field's choices but null are numbers.
+    """
+    codes, fields = made["codes"], rows.fields
+    out = np.zeros((len(fields), codes, max([f.choices for f in fields], default=1)), np.float32)
+    for j, field in enumerate(fields):
+        last = field.choices if field.continuous < 0 else field.continuous
+        if not ordered[j] or last < 3:
+            continue
+        seen = np.zeros((codes, field.choices))
+        np.add.at(seen, (rows.code, field.choice), 1.0)
+        share = seen[:, 1:last] + RANKED * seen[:, 1:last].sum(axis=0) / max(seen[:, 1:last].sum(), 1.0)
+        order = np.argsort(made["plain"][j, 1:last], kind="stable")
+        share = share[:, order] / np.maximum(share.sum(axis=1, keepdims=True), 1e-300)
+        out[j][:, 1 + order] = ndtri(np.clip(np.cumsum(share, axis=1) - 0.5 * share, 1e-3, 1 - 1e-3))
+    return out
 
 
 def map_scores() -> NDArray[np.float64]:

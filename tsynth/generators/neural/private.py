@@ -325,27 +325,15 @@ def _numbers(x: Tensor) -> NDArray[np.float32]:
 
 
 def _as_layers(net: Linear, used: NDArray[np.int64], made: dict[str, Any]) -> dict[str, NDArray[np.float32]]:
-    """Logits and their negatives, of which a rectified layer keeps the positive parts, put together again.
-
-    Where networks have columns that go straight to the outputs, these are all there is.
-    """
+    """The columns that go straight to the outputs are all there is."""
     weight, bias = _numbers(net.heads[0].weight), _numbers(net.heads[0].bias)
     outs = len(bias)
-    if "place" in made:
-        one = np.zeros((made["features"], 1 + outs), np.float32)
-        one[used, 1:] = weight.T
-        return {
-            "one.weight": one, "one.bias": np.append(np.zeros(1, np.float32), bias),
-            "two.weight": np.zeros((1, 1), np.float32), "two.bias": np.zeros(1, np.float32),
-            "three.weight": np.zeros((outs, 1), np.float32), "three.bias": np.zeros(outs, np.float32),
-        }  # fmt: skip
-    one = np.zeros((made["features"], 2 * outs), np.float32)
-    one[used] = np.concatenate([weight.T, -weight.T], axis=1)
-    whole = np.eye(outs, dtype=np.float32)
+    one = np.zeros((made["features"], 1 + outs), np.float32)
+    one[used, 1:] = weight.T
     return {
-        "one.weight": one, "one.bias": np.concatenate([bias, -bias]), "two.weight": np.eye(2 * outs, dtype=np.float32),
-        "two.bias": np.zeros(2 * outs, np.float32), "three.weight": np.concatenate([whole, -whole], axis=1),
-        "three.bias": np.zeros(outs, np.float32),
+        "one.weight": one, "one.bias": np.append(np.zeros(1, np.float32), bias),
+        "two.weight": np.zeros((1, 1), np.float32), "two.bias": np.zeros(1, np.float32),
+        "three.weight": np.zeros((outs, 1), np.float32), "three.bias": np.zeros(outs, np.float32),
     }  # fmt: skip
 
 
@@ -361,10 +349,8 @@ def _as_trunk(
         "kind": np.zeros((made["codes"], size), np.float32), "two.weight": np.eye(size, dtype=np.float32),
         "two.bias": np.zeros(size, np.float32),
     }  # fmt: skip
-    if "place" in made:
-        places = int(made["place"].max(initial=-1)) + 1
-        valued = int(np.sum(np.asarray(made["field_first"]) >= 0))
-        out["line.weight"] = np.zeros((made["codes"], places, valued), np.float32)
+    places = int(made["place"].max(initial=-1)) + 1
+    out["line.weight"] = np.zeros((2 * made["codes"], places, 2 * len(made["fields"])), np.float32)
     widths = np.diff(made["widths"])
     for f, head in enumerate(net.heads):
         weight = _numbers(head.weight)

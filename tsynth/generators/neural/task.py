@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Going", "Learned", "Stopped", "Task", "arrays"]
 
+EPOCHS = 4
+"""Looks at each decision of a large table that are usual."""
 RATE = 3e-3
 DECAY = 0.02
 LOOKS = 24
-"""Times that the held-out entities are looked at."""
+"""Times that the held-out entities are looked at, after the first quarter of the steps."""
+LOOKED = 32_768
+"""Most held-out decisions that a look takes, evenly spread."""
 
 
 @dataclass
@@ -80,12 +85,36 @@ class Task:
         train: NDArray[np.int64],
         held: NDArray[np.int64],
     ) -> None:
-        self.name, self.net, self.loss, self.train, self.held = name, net, loss, train, held
+        self.name, self.net, self.loss, self.train = name, net, loss, train
+        self.held = held[:: max(1, math.ceil(len(held) / LOOKED))]
         drop = net.drop
         assert isinstance(drop, Drop)
         self.draw = drop.draw
         self.batch = int(np.clip(len(train) // 64, 64, 1024))
-        self.usual = int(np.clip(30 * len(train) / self.batch, 600, 3000)) if len(train) else 0
+        most = np.clip(EPOCHS * len(train) / self.batch, 3000, 8000)
+        self.usual = int(np.clip(30 * len(train) / self.batch, 600, most)) if len(train) else 0
+
+    def seconds(self) -> float:
+        """Seconds that the usual number of steps takes, from a timed trial that leaves no trace."""
+        if not len(self.train):
+            return 0.0
+        before = {name: p.detach().clone() for name, p in self.net.named_parameters()}
+        drawn, held = self.draw.get_state(), self.held
+        self.held = held[:0]
+        self.run(3, 0)
+        began = time.perf_counter()
+        self.run(6, 0)
+        seconds = (time.perf_counter() - began) / 6 * self.usual
+        self.held = held
+        if len(held):
+            began = time.perf_counter()
+            self._look(before)
+            seconds += (time.perf_counter() - began) * 0.75 * LOOKS
+        self.draw.set_state(drawn)
+        with torch.no_grad():
+            for name, p in self.net.named_parameters():
+                p.copy_(before[name])
+        return seconds
 
     def run(self, steps: int, seed: int, going: Going | None = None) -> Learned:
         """Learn for `steps` steps and keep the averaged weights that served held-out entities best."""

@@ -99,8 +99,9 @@ def field_task(
     each = np.diff(widths).astype(int).tolist()
     many_rows = len(code) >= MANY
     net = Fields(
-        made["features"], codes, each, outs, 0.0 if many_rows else DROPOUT, generator(seed, "fields")
-    )
+        made["features"], codes, each, outs, 0.0 if many_rows else DROPOUT, generator(seed, "fields"),
+        made["place"],
+    )  # fmt: skip
     with torch.no_grad():
         for f, head in enumerate(net.heads):
             if first[f] >= 0:
@@ -108,13 +109,15 @@ def field_task(
                 head[1].bias[-MIXTURES:] = -0.5
     event_of_row = np.empty(len(code), np.int64)
     event_of_row[row[row >= 0]] = np.flatnonzero(row >= 0)
-    prior = torch.from_numpy(made["prior"])
+    lined = code + codes * _first_of_slot(made["slot"][code], entity)
+    prior, ranks = torch.from_numpy(made["prior"]), torch.from_numpy(made["ranks"])
     many = len(choices)
 
     def loss(net: nn.Module, rows: NDArray[np.int64]) -> Tensor:
         assert isinstance(net, Fields)
         kind = torch.from_numpy(code[rows])
         trunk = net(events, event_of_row[rows], kind)
+        line = net.line(events, event_of_row[rows], lined[rows])
         total = torch.zeros(())
         for f in range(many):
             u = torch.from_numpy(own[rows, widths[f] : widths[f + 1]])
@@ -134,6 +137,8 @@ def field_task(
                 seen = torch.from_numpy(tally[rows, a:b]) * out[:, options + 2 : options + 3]
                 logits = torch.cat([logits[:, :size] + seen, logits[:, size:]], 1)
             logits = logits + prior[f][kind][:, :options]
+            tilt = line[:, many + f : many + f + 1] * ranks[f][kind][:, :size]
+            logits = torch.cat([logits[:, :size] + tilt, logits[:, size:]], 1)
             if start >= 0:
                 may = torch.stack([same >= start, torch.from_numpy(twin[rows, f])], 1)
                 logits = torch.cat([logits[:, :size], logits[:, size:].masked_fill(~may, -1e9)], 1)
@@ -144,7 +149,7 @@ def field_task(
                 if bool(valued.any()):
                     z = torch.from_numpy(value[rows, f].astype(np.float32))[valued]
                     parts = out[valued, options + 3 :]
-                    total = total - mixture(parts, z).sum() / len(rows)
+                    total = total - mixture(parts, z - line[valued, f]).sum() / len(rows)
         return total
 
     every = np.arange(len(code))
@@ -152,3 +157,10 @@ def field_task(
     if many == 0:
         every, looked = every[:0], looked[:0]
     return Task("fields", net, loss, every[~looked], every[looked])
+
+
+def _first_of_slot(slot: NDArray[np.int64], entity: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each row is the first of its slot in its sequence."""
+    first = np.zeros(len(slot), np.bool_)
+    first[np.unique(entity * (slot.max(initial=0) + 1) + slot, return_index=True)[1]] = True
+    return first
