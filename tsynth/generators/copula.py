@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["Copula", "Margin", "merge_copula", "noised_copula", "sums"]
 
 
+LEAST_SPREAD = 0.4
+"""Least standard deviation of scores that is taken at its word: below it a level is rare, and its correlation noise."""
+
+
 class Margin:
     """Distribution of one field: shares of its choices, scores within those that carry a value.
 
@@ -76,16 +80,23 @@ def order_of(field: Field) -> NDArray[np.float64]:
 
 
 def sums(columns: list[NDArray[np.float64]]) -> dict[str, Any]:
-    """Products of normal scores, by rank inside the block, of columns with one number an entity (NaN: unknown)."""
+    """Products of scores (`_means_behind`) inside the block, of columns with one number an entity (NaN: unknown)."""
     size = len(columns[0]) if columns else 0
     scores = np.zeros((size, len(columns)))
     known = np.zeros((size, len(columns)))
     for j, x in enumerate(columns):
         has = np.isfinite(x)
         if has.sum() > 1:
-            scores[has, j] = ndtri((rankdata(x[has]) - 0.5) / has.sum())
+            scores[has, j] = _means_behind(x[has])
             known[has, j] = 1.0
     return {"products": scores.T @ scores, "pairs": known.T @ known, "squares": (scores**2).T @ known}
+
+
+def _means_behind(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of a standard normal over the part of it that each value stands for, by rank; equal values share theirs."""
+    low, high = (rankdata(x, "min") - 1) / len(x), rankdata(x, "max") / len(x)
+    edge = [np.exp(-0.5 * ndtri(p) ** 2) / np.sqrt(2 * np.pi) for p in (low, high)]
+    return np.asarray((edge[0] - edge[1]) / (high - low))
 
 
 class Copula:
@@ -133,12 +144,18 @@ def _combined(z: NDArray[np.float64], weight: NDArray[Any]) -> NDArray[np.float6
 
 
 def merge_copula(names: list[str], states: list[dict[str, Any]]) -> Copula:
-    """The copula from the sums of all blocks, leaning on independence where entities are few."""
+    """The copula from the sums of all blocks, leaning on independence where entities are few.
+
+    A column of few values has scores that stand for the means of what lies behind them, with a variance s^2 below 1.
+    What lies behind is correlated more than its means: by 1 / (s_i s_j), exactly where one of the two is continuous
+    (Olsson, Drasgow, Dorans 1982, The polyserial correlation coefficient, Psychometrika 47(3), with normal scores).
+    """
     products = np.sum([s["products"] for s in states], axis=0)
     squares = np.sum([s["squares"] for s in states], axis=0)
     pairs = np.sum([s["pairs"] for s in states], axis=0)
     scale = np.sqrt(np.maximum(squares * squares.T, 1e-12))
-    correlation = np.clip(products / scale, -0.999, 0.999) * pairs / (pairs + 5.0)
+    spread = np.clip(np.sqrt(np.diag(squares) / np.maximum(np.diag(pairs), 1.0)), LEAST_SPREAD, 1.0)
+    correlation = np.clip(products / scale / np.outer(spread, spread), -0.999, 0.999) * pairs / (pairs + 5.0)
     np.fill_diagonal(correlation, 1.0)
     # Pairs with unlike holes may leave a matrix that is none of correlations: the nearest by its eigenvalues.
     values, vectors = np.linalg.eigh(correlation)
@@ -168,5 +185,6 @@ def noised_copula(ledger: Ledger, scores: dict[str, NDArray[np.float64]], rho: f
     correlation = np.clip(told / scale, -0.95, 0.95)
     correlation[np.abs(told) < 2.5 * noise] = 0.0
     np.fill_diagonal(correlation, 1.0)
-    sure = {"products": correlation, "squares": np.ones((size, size)), "pairs": np.full((size, size), 1e9)}
+    many = np.full((size, size), 1e9)
+    sure = {"products": correlation * many, "squares": many, "pairs": many}
     return merge_copula(list(scores), [sure])
