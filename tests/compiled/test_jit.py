@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import numpy as np
+import pytest
 
-from tsynth.compiled.jit import compiled
+from tsynth.compiled.jit import compiled, uncounted
 
 LOOP = """
 import warnings
@@ -79,3 +81,27 @@ def test_runs_with_one_warning_where_writing_fails(tmp_path: Path) -> None:
         "c.Cache.save_overload = full\n"
     )
     assert _run(tmp_path, full + LOOP) == "CacheWarning"
+
+
+def test_an_uncounted_function_counts_nothing_and_may_not_make_an_array():
+    @uncounted
+    def first(pair, i):
+        return pair[0][i] + pair[1][i]
+
+    @uncounted
+    def makes(a):
+        return np.zeros(len(a))
+
+    @compiled
+    def total(pair):
+        whole, made = 0.0, np.zeros(3)  # the caller may
+        for i in range(len(pair[0])):
+            whole += first(pair, i)
+        return whole, made
+
+    pair = (np.arange(4.0), np.ones(4))
+    assert total(pair)[0] == 10.0
+    assert first(pair, 2) == 3.0
+    assert "NRT_incref" not in first.inspect_llvm(first.signatures[0])
+    with pytest.raises(numba.core.errors.NumbaError, match="NRT required"):
+        makes(np.ones(2))

@@ -60,11 +60,12 @@ def uncounted(function: Callable[..., Any] | None = None, **options: Any) -> Any
 
     Without it a function that takes a tuple of arrays counts a reference of each at every call, by an atomic addition,
     and threads that share the arrays wait for each other's counts: it was half the time of a walk over rows. numba
-    refuses to compile such a function if it makes an array, so this can do no harm.
+    refuses to compile such a function if it makes an array, so this can do no harm. (The option has no page in numba's
+    manual; a test says whether it still does what is said here.)
     """
     if function is None:
         return lambda loop: uncounted(loop, **options)
-    return compiled(function, _nrt=False, **options)
+    return compiled(_nrt=False, **options)(function)
 
 
 def _forgive(loop: Any) -> None:

@@ -15,7 +15,7 @@ __all__ = ["Baseline", "Events", "Exponentials", "Histogram", "PowerLaw", "Proce
 
 @dataclass(frozen=True)
 class Events:
-    """Many sequences of typed events, each in a window of its own; those of sequence i are ``offsets[i]:offsets[i + 1]``.
+    """Many sequences of typed events, each in a window; those of sequence i are ``offsets[i]:offsets[i + 1]``.
 
     Parameters
     ----------
