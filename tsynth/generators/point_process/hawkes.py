@@ -86,7 +86,7 @@ class Hawkes(Generator):
     window : {"auto", "given", "whole", "entry", "own"}
         From where to where a sequence is observed; see `tsynth.generators.point_process.windows.choose`.
     frailty : bool
-        Whether sequences may differ in rate.
+        Whether sequences may differ in rate; under the linear link only.
 
     Attributes
     ----------
@@ -422,12 +422,18 @@ class Hawkes(Generator):
         Returns
         -------
         dict
-            `parameters`: estimate and standard error by name. `radius`, `stable`, `sentences`. `iterations`,
+            `parameters`: estimate and standard error by name. `radius` (of events with the mean factor of their sizes),
+            `stable`, `sentences`. `iterations`,
             `converged`, `log_likelihood`, `window`, `ties`, `frailty`. With a holdout `time_rescaling`, `residuals`,
             `branching`, `dispersion` and `next_event` too; see `tsynth.generators.point_process.excitation.diagnosis`.
         """
         found = super().diagnose(holdout)
-        found |= told(process_from_state(self.process_), self.fit_, self.frailty_)
+        found |= told(
+            process_from_state(self.process_),
+            self.fit_,
+            self.frailty_,
+            Sizes(**self.sizes_) if self.sizes_ else None,
+        )
         if holdout is not None:
             seen = self._judged(holdout)
             found |= {**seen, "sentences": [*found["sentences"], *seen["sentences"]]}

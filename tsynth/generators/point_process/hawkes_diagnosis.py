@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from tsynth.generators.point_process import onces
 from tsynth.generators.point_process.coding import Coding
 from tsynth.generators.point_process.excitation import diagnosis
-from tsynth.generators.point_process.excitation.process import Exponentials
+from tsynth.generators.point_process.excitation.moments import excitation, sized
 from tsynth.generators.point_process.excitation.simulation import Sizes
 from tsynth.generators.point_process.hawkes_events import known_types, observed
 from tsynth.generators.point_process.hawkes_forecast import posterior_factors
@@ -29,14 +28,28 @@ if TYPE_CHECKING:
 
 __all__ = ["judged", "told"]
 
-_PAIR = re.compile(r"adjacency\[(?:\d+,)?(\d+),(\d+)\]")
 
+def told(
+    process: Process, fit: dict[str, Any], frailty: dict[str, Any], sizes: Sizes | None = None
+) -> dict[str, Any]:
+    """The fit in plain values, with sentences on stability, convergence and how sequences differ.
 
-def told(process: Process, fit: dict[str, Any], frailty: dict[str, Any]) -> dict[str, Any]:
-    """The fit in plain values, with sentences on stability, convergence and how sequences differ."""
+    The radius counts the mean factor of an event's sizes. Under a link other than the linear one the intensity is at
+    most that of the excitation without the inhibition, so the process is stable where its radius is below 1.
+    """
+    process = sized(process, sizes)
     radius = float(process.radius)
-    stable = radius < 1
-    if stable:
+    linear = process.link == "linear"
+    bound = radius if linear else float(excitation(process).radius)
+    stable = bound < 1
+    if not linear:
+        tells = (
+            "the process is stable" if stable else "the process may explode; use stable=True or short windows"
+        )
+        said = [
+            f"spectral radius {radius:.3g}, that of the excitation without the inhibition {bound:.3g}: {tells}."
+        ]
+    elif stable:
         said = [
             f"spectral radius {radius:.3g}: the process is stable; an event has {1 / (1 - radius):.3g} events in its "
             "whole family, itself counted, in the mean over the types that the radius goes with."
@@ -100,21 +113,11 @@ def judged(
     if variance > 0:
         shape, rate = posterior_factors(process, seen.events, by, variance)
         scale = by * shape / rate
+    errors, fit = None, model.fit_
+    if fit:
+        errors = diagnosis.branching_errors(process, fit["names"], fit["errors"][: len(fit["names"])])
     result: dict[str, Any] = diagnosis.diagnose(
-        process, seen.events, scale, key=streams.purpose("draws").key, errors=_errors(process, model.fit_),
+        process, seen.events, scale, key=streams.purpose("draws").key, errors=errors,
         sizes=Sizes(**model.sizes_) if model.sizes_ else None, prior=by, variance=variance,
     )  # fmt: skip
     return result
-
-
-def _errors(process: Process, fit: dict[str, Any]) -> NDArray[np.float64] | None:
-    """Standard errors of the branching matrix, where the adjacency is a parameter of the fit."""
-    if not fit or not isinstance(process.kernel, Exponentials):
-        return None
-    out = np.full((process.types, process.types), np.nan)
-    for name, error in zip(fit["names"], fit["errors"], strict=False):
-        pair = _PAIR.fullmatch(name)
-        if pair is not None and np.isfinite(error):
-            i, j = int(pair[1]), int(pair[2])
-            out[i, j] = np.hypot(np.nan_to_num(out[i, j]), error)
-    return out

@@ -92,11 +92,33 @@ class Asked:
             raise UsageError(
                 f"link={self.link!r} goes with exponential kernels", fix='use kernel="exponential"'
             )
+        if self.kernel not in ("exponential", "sum"):
+            self._check_free()
+        elif self.link != "linear" and (self.penalty is not None or self.decays == "pair"):
+            raise UsageError(
+                f'link={self.link!r} is fitted without penalty and with decays="shared"',
+                fix='leave penalty and decays out, or use link="linear"',
+            )
         if self.kernel == "etas" and self.size is None:
             raise UsageError("the ETAS kernel needs the size of events", fix="name the column, size=...")
         if self.size is not None:
             self._check_size(schema, data, self.size)
         self.statics(schema)
+
+    def _check_free(self) -> None:
+        """Power laws and steps are fitted as they are: what is asked of them besides would do nothing."""
+        given = {
+            "decay": self.decay is not None,
+            "decays": self.decays != "shared",
+            "penalty": self.penalty is not None,
+            "stable": self.stable,
+        }
+        for name, asked in given.items():
+            if asked:
+                raise UsageError(
+                    f"{name}={getattr(self, name)!r} goes with exponential kernels, not with kernel={self.kernel!r}",
+                    fix=f'leave {name} out, or use kernel="exponential" or "sum"',
+                )
 
     def _check_size(self, schema: Schema, data: Sequences, size: str) -> None:
         if self.kernel == "nonparametric" or self.link != "linear":
@@ -227,6 +249,10 @@ def learn_process(
         made, variance, scale = fit_frail(once, events, by)
     else:
         made, variance, scale = once(None), 0.0, np.ones(events.n_sequences)
+        if asked.frailty:
+            made.messages.append(
+                f"under link={asked.link!r} all sequences are held to have one rate, but for what covariates say"
+            )
     if progress is not None:
         progress.advance(1)
     extras = {"rate": scale} if variance > 0 else {}
@@ -287,6 +313,11 @@ def _penalty(asked: Asked, types: int) -> tuple[str | None, float | str]:
         return asked.penalty, "auto" if asked.strength is None else asked.strength
     if types > MANY and asked.link == "linear" and asked.kernel in ("exponential", "sum"):
         return "l1", 1.0 if asked.strength is None else asked.strength
+    if asked.strength:
+        raise UsageError(
+            f"strength={asked.strength!r} is that of a penalty, and there is none",
+            fix='use penalty="l1" or "group", or leave strength out',
+        )
     return None, 0.0
 
 

@@ -15,6 +15,8 @@ from tsynth.data.schema import Column, Schema
 from tsynth.data.sequences import Sequences, level_array
 from tsynth.errors import UsageError
 from tsynth.generators.point_process.coding import Coding
+from tsynth.generators.point_process.excitation.moments import sized
+from tsynth.generators.point_process.excitation.simulation import Sizes
 from tsynth.generators.point_process.hawkes_parameters import process_to_state, sizes_of
 from tsynth.generators.point_process.jitter import Ties
 
@@ -175,11 +177,14 @@ def learned(
     if not frailty >= 0:
         raise UsageError(f"frailty is a variance of 0 or more, not {frailty!r}")
     encoder, coding = encoder_for(known, process.types, values, size)
-    rate = mean_rate(process)
+    none = np.zeros(0 if values is None else len(values), np.int64)
+    drawn = {} if values is None else sizes_of(none, values, process.types)
+    whole = sized(process, Sizes(**drawn) if drawn else None)
+    rate = mean_rate(whole)
     if window is None:
         if not np.isfinite(rate) or rate <= 0:
             raise UsageError(
-                f"the process has no mean rate (spectral radius {process.radius:.4g})",
+                f"the process has no mean rate (spectral radius {whole.radius:.4g})",
                 fix="give window=(start, end)",
             )
         window = (0.0, SHOWN / rate)
@@ -187,7 +192,6 @@ def learned(
     if not start <= end:
         raise UsageError(f"the window ends ({end:g}) before it starts ({start:g})")
     rows = int(min(rate, 1e6) * (end - start)) if np.isfinite(rate) else 1
-    none = np.zeros(0 if values is None else len(values), np.int64)
     return {
         "schema_": known,
         "bare_schema_": known,
@@ -211,5 +215,5 @@ def learned(
         "ties_": {"ties": Ties(False, encoder.time_step_, 0.0, 0.0, 0.0).to_state()},
         "covariates_": {},
         "opening_": np.ones(process.types),
-        "sizes_": {} if values is None else sizes_of(none, values, process.types),
+        "sizes_": drawn,
     }

@@ -12,7 +12,8 @@ from scipy.stats import kstwo
 from tsynth.data.streams import Streams
 from tsynth.generators.point_process.counts import frailty
 from tsynth.generators.point_process.excitation import foresight
-from tsynth.generators.point_process.excitation.process import Events, Histogram
+from tsynth.generators.point_process.excitation.moments import mean_factors, sized
+from tsynth.generators.point_process.excitation.process import Events, Exponentials, Histogram
 from tsynth.generators.point_process.excitation.residuals import measure
 from tsynth.generators.point_process.excitation.simulation import Sizes, simulate
 
@@ -42,6 +43,8 @@ FEW = 20
 """Events of a type below which its residuals are not tested alone."""
 SHOWN = 50
 """Most frequent types that are tested, at most."""
+WIDE = 10.0
+"""Half width of an interval, in logarithms, from which on it says nothing."""
 POINTS = 200
 """Points of the residual plot."""
 DRAWS = 199
@@ -185,7 +188,7 @@ def branching(process: Process, errors: NDArray[np.float64] | None = None) -> di
     Returns
     -------
     dict
-        ``ratio``, ``interval`` (None without errors), ``stable``.
+        ``ratio``, ``interval`` (None without errors, and where they leave the ratio open), ``stable``.
     """
     ratio = process.radius
     found: dict[str, Any] = {"ratio": ratio, "interval": None, "stable": bool(ratio < 1)}
@@ -199,7 +202,8 @@ def branching(process: Process, errors: NDArray[np.float64] | None = None) -> di
     slope = np.abs(np.outer(left, right)) / product
     error = float(np.sqrt(np.nansum((slope * errors) ** 2)))
     wide = float(ndtri(0.975)) * error / ratio
-    found["interval"] = [float(ratio * np.exp(-wide)), float(ratio * np.exp(wide))]
+    if wide < WIDE:
+        found["interval"] = [float(ratio * np.exp(-wide)), float(ratio * np.exp(wide))]
     return found
 
 
@@ -332,18 +336,27 @@ def diagnose(
     Returns
     -------
     dict
-        ``time_rescaling``, ``types``, ``residual_plot``, ``branching``, ``dispersion``, ``next_event``, ``sentences``.
+        ``time_rescaling``, ``types``, ``residual_plot``, ``branching`` (an event with the mean factor of its sizes),
+        ``dispersion`` (None where the process cannot be drawn: kernels other than exponentials under a link),
+        ``next_event``, ``sentences``.
     """
     measured = measure(process, events, scale)
     gaps = unit_gaps(measured, events)
+    if process.kernel.power != 0 and sizes is None:
+        sizes = sizes_of(events, process.types)
+    if errors is not None:
+        errors = errors * mean_factors(process, sizes)
+    drawn = process.link == "linear" or isinstance(process.kernel, Exponentials)
     found: dict[str, Any] = {
         "time_rescaling": time_rescaling(gaps),
         "types": by_type(measured, events),
         "residual_plot": residual_plot(gaps, float(measured.integral.sum())),
-        "branching": branching(process, errors),
+        "branching": branching(sized(process, sizes), errors),
         "dispersion": dispersion(
             process, events, scale if prior is None else prior, key=key, sizes=sizes, variance=variance
-        ),
+        )
+        if drawn
+        else None,
         "next_event": foresight.next_event(process, events, scale, train=train, measured=measured),
     }
     found["sentences"] = _sentences(found, events)
@@ -422,7 +435,12 @@ def _sentences(found: dict[str, Any], events: Events) -> list[str]:
     if not found["branching"]["stable"]:
         said.append(f"the process explodes: its branching ratio is {found['branching']['ratio']:.3g}.")
     counts = found["dispersion"]
-    if counts["alarm"]:
+    if counts is None:
+        said.append(
+            "the dispersion of counts is not judged: under a link only exponential kernels can be drawn, and it needs "
+            "draws."
+        )
+    elif counts["alarm"]:
         low, high = counts["interval"]
         said.append(
             f"counts vary {'more' if counts['seen'] > high else 'less'} than the process makes them: index of "

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tsynth.errors import UsageError
+from tsynth.generators.point_process.excitation.process import Exponentials, PowerLaw
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from tsynth.generators.point_process.excitation.process import Process
+    from tsynth.generators.point_process.excitation.simulation import Sizes
 
-__all__ = ["count_moments", "mean_rates"]
+__all__ = ["count_moments", "excitation", "mean_factors", "mean_rates", "sized"]
 
 
 def mean_rates(process: Process) -> NDArray[np.float64]:
@@ -46,6 +51,48 @@ def mean_rates(process: Process) -> NDArray[np.float64]:
     else:
         raise UsageError("the baseline changes in time and does not repeat", fix="give it a period")
     return np.asarray(np.linalg.solve(np.eye(process.types) - process.kernel.branching, mean))
+
+
+def mean_factors(process: Process, sizes: Sizes | None) -> NDArray[np.float64]:
+    """By what an event of each type excites on the average over its sizes, (M,); ones where none are given.
+
+    Only means over few and bounded sizes are sure: where ``exp(power * size)`` has a heavy tail, the largest size
+    decides.
+    """
+    kernel = process.kernel
+    if sizes is None or kernel.power == 0:
+        return np.ones(process.types)
+    each = np.exp(kernel.power * (sizes.values - kernel.reference))
+    sums = np.concatenate([[0.0], np.cumsum(each)])[sizes.offsets]
+    return np.asarray(np.diff(sums) / np.diff(sizes.offsets))
+
+
+def sized(process: Process, sizes: Sizes | None) -> Process:
+    """The process without sizes that has as many children on the average: each type with its `mean_factors`.
+
+    Its radius says whether the process explodes, which that of the process itself, for events of the reference size,
+    does not.
+    """
+    if sizes is None or process.kernel.power == 0:
+        return process
+    factor = mean_factors(process, sizes)
+    made = _changed(process, lambda x: x * factor)
+    return replace(made, kernel=replace(made.kernel, power=0.0))
+
+
+def excitation(process: Process) -> Process:
+    """The process without what inhibits: coefficients below 0 are 0."""
+    return _changed(process, lambda x: np.maximum(x, 0.0))
+
+
+def _changed(process: Process, change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Process:
+    """The process with other coefficients: adjacency, jump or height."""
+    kernel = process.kernel
+    if isinstance(kernel, Exponentials):
+        return replace(process, kernel=replace(kernel, adjacency=change(kernel.adjacency)))
+    if isinstance(kernel, PowerLaw):
+        return replace(process, kernel=replace(kernel, jump=change(kernel.jump)))
+    return replace(process, kernel=replace(kernel, height=change(kernel.height)))
 
 
 def count_moments(mu: float, jump: float, decay: float, length: float) -> tuple[float, float, float]:
