@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from decimal import Decimal
 
@@ -207,3 +208,23 @@ def test_state_repeats_the_encoder(build, fit):
     encoder = fit(data, block=64)
     again = Encoder.from_state(data.schema, encoder.to_state())
     assert back(encoder, data).content_hash() == back(again, data).content_hash()
+
+
+@pytest.mark.parametrize("unit", ["step", "d"])
+@pytest.mark.parametrize(
+    "written",
+    [lambda h: h / 24, lambda h: np.round(h / 24, 4), lambda h: (h / 24).astype(np.float32), np.float64],
+    ids=["exact", "four decimals", "single precision", "whole"],
+)
+def test_hours_written_in_days_are_a_lattice(build, fit, unit, written):
+    draw = np.random.default_rng(2)
+    hours = np.sort(draw.integers(0, 1000, (ENTITIES, ROWS)), axis=1).ravel()
+    data = build({"x": ({}, pa.array(np.zeros(len(ENTITY))))}, ENTITY)
+    time = pa.array(np.asarray(written(hours), np.float64))
+    on = dataclasses.replace(
+        data, schema=dataclasses.replace(data.schema, time_unit=unit), rows=data.rows.set_column(0, "t", time)
+    )
+    assert fit(on, 50).time_step_ == pytest.approx(1.0 if written is np.float64 else 1 / 24)
+    between = np.round(np.asarray(time) + draw.uniform(0, 1, len(hours)) * 0.02, 4)
+    off = dataclasses.replace(on, rows=data.rows.set_column(0, "t", pa.array(np.sort(between))))
+    assert fit(off).time_step_ < 1 / 24

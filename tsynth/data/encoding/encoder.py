@@ -38,6 +38,12 @@ KINDS: dict[str, type[Encoding]] = {
     "boolean": Boolean,
     "datetime": Datetime,
 }
+PARTS = (2, 4, 12, 24, 60, 1440)
+"""Parts of a unit of time that times may be whole numbers of, beside days and decimals: hours written in days."""
+BLURRED = 0.15
+"""Share of a lattice step by which times may be off it, where that many digits were written."""
+CHANCE = 1e-6
+"""Chance with which times that are on no lattice may seem to be on one, because they are rounded."""
 LATTICES = ("d", "h", "min", "s", "ms", "us")
 
 
@@ -124,7 +130,10 @@ class Encoder:
             steps = [self._day(), self._day() / 24, self._day() / 1440, self._day() / 86_400]
         else:
             steps = [10.0**k for k in range(3, -4, -1)]
-        return [step for step in steps if np.all(np.abs(time / step - np.rint(time / step)) < 1e-6)]
+        steps += [1 / n for n in PARTS]
+        blur = _blur(time)
+        parts = len(np.unique(np.round(np.mod(time[:1000], 1.0), 9)))
+        return [step for step in steps if _fits(step, time, blur, parts)]
 
     def _day(self) -> float:
         unit = clock.TICKS.get(self.schema.time_unit)
@@ -250,3 +259,29 @@ def _encoding(column: Column, schema: Schema) -> Encoding:
     if column.role == "party" and not column.static and (column.levels is None or len(column.levels) > FEW):
         return Party(column, schema)
     return KINDS[column.kind](column, schema)
+
+
+def _blur(time: NDArray[np.float64]) -> float:
+    """By how much rounding may have moved times: half of their last decimal, or the precision of float32."""
+    if len(time) == 0:
+        return 0.0
+    for decimals in range(1, 8):
+        if all(
+            np.all(np.abs(x - np.round(x, decimals)) <= 4 * np.spacing(np.abs(x))) for x in (time[:100], time)
+        ):
+            return 0.5 * 10.0**-decimals
+    if np.all(time == time.astype(np.float32)):
+        return float(np.spacing(np.float32(np.max(np.abs(time)))))
+    return 0.0
+
+
+def _fits(step: float, time: NDArray[np.float64], blur: float, parts: int) -> bool:
+    """Whether all times are multiples of a step: exactly, or as rounded ones, if that could not be by chance.
+
+    Hours written in days with four decimals, .0417 and .0833, are off by thousandths of an hour.
+    """
+    loose = 1.01 * blur / step
+    if not (loose < BLURRED and (2 * loose) ** parts < CHANCE):
+        loose = 0.0
+    heads = (time[:100], time)  # a few tell most steps apart
+    return all(np.all(np.abs(x / step - np.rint(x / step)) <= max(loose, 1e-6)) for x in heads)
