@@ -473,3 +473,19 @@ def test_one_event_and_empty_entities():
     assert generator.diagnose()["levels"][0] == pytest.approx(3 / 30)
     lengths = generator.sample(2000, seed=1).lengths
     assert np.mean(lengths == 0) == pytest.approx(np.exp(-1), abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["poisson", "renewal", "hawkes"])
+def test_a_wrong_window_is_told_in_dates(name):
+    rows = {"who": ["a", "a", "b"], "day": np.array(["2024-03-01", "2024-05-20", "2024-04-02"], "M8[D]")}
+
+    def read(*ends):
+        start, end = np.full(2, "2024-01-01", "M8[D]"), np.array(ends, "M8[D]")
+        table = pa.table({"who": ["a", "b"], "start": start, "end": end})
+        return tsynth.read(pa.table(rows), entities=table, entity="who", time="day")
+
+    late = r"'a' has an event at 2024-05-20, after the window's end \(2024-05-01\)"
+    with pytest.raises(DataError, match=late):
+        tsynth.create(name).fit(read("2024-05-01", "2024-12-31"))
+    with pytest.raises(DataError, match=r"'b' ends \(2023-05-01\) before it starts \(2024-01-01\)"):
+        tsynth.create(name).fit(read("2024-12-31", "2023-05-01"))

@@ -110,6 +110,35 @@ def test_few_entities_are_too_few_to_hold_some_out(accounts):
     assert (found.name, found.advice) == ("markov_renewal", "")
 
 
+def clicks(**more):
+    """Visitors who do one of two things at any time, and columns beside."""
+    random = np.random.default_rng(0)
+    n = 400
+    table = {
+        "visitor": np.sort(random.integers(0, 30, n)),
+        "at": np.datetime64("2024-01-01", "s") + random.integers(0, 10**7, n),
+        "what": random.choice(["look", "buy"], n),
+    }
+    return tsynth.read(pa.table({**table, **more}), entity="visitor", time="at")
+
+
+@pytest.mark.usefixtures("neural")
+def test_events_without_values_name_point_processes_after_the_default():
+    events = ["hawkes", "renewal", "poisson"]
+    found = recommend(clicks())
+    assert [one.name for one in found] == [module.NEURAL, "markov_renewal", *events]
+    assert all(one.reason.startswith("rows are events without values beside them") for one in found[2:])
+    assert [one.name for one in recommend(clicks(), minutes=0.1)] == ["markov_renewal", *events]
+    mixed = clicks(paid=np.random.default_rng(1).uniform(1, 90, 400).round(2))
+    assert [one.name for one in recommend(mixed)] == [module.NEURAL, "markov_renewal"]
+
+
+def test_one_event_each_leaves_no_gaps_to_learn():
+    data = clicks()
+    once = data.keep_rows(data.step_of_row == 0)
+    assert [one.name for one in recommend(once, minutes=0.1)] == ["markov_renewal"]
+
+
 @pytest.mark.parametrize("minutes", [0, -1, float("nan")])
 def test_no_time_is_refused(accounts, minutes):
     with pytest.raises(UsageError, match="minutes is a time to learn"):
@@ -124,5 +153,5 @@ def test_neural_generators_learn_by_steps():
 
 
 def test_what_is_recommended_can_be_made(accounts):
-    for one in recommend(accounts, minutes=0.1):
+    for one in [*recommend(accounts, minutes=0.1), *recommend(clicks(), minutes=0.1)]:
         assert tsynth.create(one.name, **one.parameters).name == one.name

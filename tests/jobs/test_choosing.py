@@ -77,7 +77,7 @@ def test_time_goes_to_a_generator_that_learns_by_steps(accounts):
     quick = chosen(accounts, minutes=0.2)
     assert (quick.generator.name, quick.spends) == ("markov_renewal", None)
     named = chosen(accounts, minutes=0.2, name=Stepwise.name)
-    assert (named.generator.name, named.spends, named.reason) == (Stepwise.name, 0.2, "the job names it")
+    assert (named.generator.name, named.spends, named.reason) == (Stepwise.name, 0.2, "it was asked for")
 
 
 @pytest.mark.usefixtures("stepwise")

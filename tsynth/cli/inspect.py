@@ -104,6 +104,9 @@ def inspect(
     first = found.recommended[0]
     sys.stdout.write(f"\nRecommended generator: {first.name}, because {first.reason}\n")
     sys.stdout.write(f"  {first.advice}\n" if first.advice else "")
+    others = [one.name for one in found.recommended[1:]]
+    if others:
+        sys.stdout.write(f"  Also fit (`--generator NAME`): {', '.join(others)}\n")
     say()
     say(_next(files, data.schema.entity, data.schema.time, time))
 

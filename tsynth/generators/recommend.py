@@ -19,6 +19,24 @@ NEURAL = "autoregressive"
 """The generator of mixed rows that learns by steps and needs the extra `neural`."""
 NEEDED = ((10_000, 0.5), (50_000, 1.0), (200_000, 2.0), (1_000_000, 4.0), (float("inf"), 6.0))
 """Rows up to which so many minutes are enough for it to learn something that simpler generators do not know."""
+EVENTS = (
+    (
+        "hawkes",
+        "rows are events without values beside them: it learns how each event makes later ones likelier, and its "
+        "diagnosis says whether that holds; where events do not come in bursts it is a rate and no more",
+    ),
+    (
+        "renewal",
+        "rows are events without values beside them: it learns the gap after each type of event, and its times know "
+        "neither the calendar nor more than the last event",
+    ),
+    (
+        "poisson",
+        "rows are events without values beside them: it learns rates with a season and statics, the yardstick for the "
+        "others, and its events know nothing of each other",
+    ),
+)
+"""Generators of times and types alone, and why they fit such data."""
 FEWEST = 20
 """Entities that it needs, because it stops by those that it holds out."""
 RECURRING, RECURS, STEADY, LOOKED_AT = "recurring", 0.05, 0.5, 50_000
@@ -53,8 +71,9 @@ def recommend(data: Sequences, minutes: float = MINUTES) -> list[Recommendation]
 
     Numeric series on a regular grid are best drawn in blocks. For mixed rows (irregular times, categories) the neural
     generator is first where the extra `neural` is installed and the time suffices; otherwise the Markov renewal model,
-    with recurring rows (rents, fees) learned apart where there are many. Nothing is fitted to find out: the choice
-    goes by schema, number of rows and entities, the share of recurring rows, and `minutes`.
+    with recurring rows (rents, fees) learned apart where there are many. Where rows are events, a time and at most
+    categories, `hawkes`, `renewal` and `poisson` follow; none of them is best on all such tables. Nothing is fitted to
+    find out: the choice goes by schema, number of rows and entities, the share of recurring rows, and `minutes`.
 
     Parameters
     ----------
@@ -91,7 +110,7 @@ def recommend(data: Sequences, minutes: float = MINUTES) -> list[Recommendation]
             "numeric series on a regular grid: blocks of them keep dependence, season and shape without a model",
         )
         return [blocks, _chain()]
-    return _mixed(data, minutes)
+    return _mixed(data, minutes) + _events(data)
 
 
 def learns_by_steps(name: str) -> bool:
@@ -102,6 +121,16 @@ def learns_by_steps(name: str) -> bool:
 def minutes_needed(rows: int) -> float:
     """Minutes from which on it is worth while to learn so many rows by steps."""
     return next(enough for most, enough in NEEDED if rows <= most)
+
+
+def _events(data: Sequences) -> list[Recommendation]:
+    """Point processes, where rows are times and types and nothing else."""
+    schema = data.schema
+    if schema.time is None or schema.frequency is not None or not all(c.discrete for c in schema.dynamic):
+        return []
+    if data.n_rows <= data.n_entities:  # hardly an entity has a second event, so there are no gaps to learn
+        return []
+    return [Recommendation(n, why) for n, why in EVENTS if n in registry.names("generators")]
 
 
 def _mixed(data: Sequences, minutes: float) -> list[Recommendation]:

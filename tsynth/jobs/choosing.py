@@ -81,7 +81,7 @@ def choose(wanted: GeneratorPart, train: Sequences, privacy: PrivacyPart | None 
     """
     if wanted.named is not None:
         generator = create(wanted.named, **wanted.parameters)
-        reason, advice = "the job names it", ""
+        reason, advice = "it was asked for", ""
     else:
         found = recommend(train, wanted.minutes or MINUTES)
         first = (

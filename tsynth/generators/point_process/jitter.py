@@ -60,7 +60,10 @@ class Ties:
         chance = f"rounding alone gives {100 * self.expected:.1f} %"
         if self.keep:
             return f"{share} ({chance}): simultaneous events are kept together as batches"
-        return f"{share} ({chance}): events are spread uniformly inside {self.width:g} units of time for learning"
+        return (
+            f"{share} ({chance}): events are spread uniformly inside one step of the clock ({self.width:g} "
+            "of the time unit) for learning"
+        )
 
     def to_state(self) -> dict[str, Any]:
         """Plain values."""

@@ -165,7 +165,12 @@ class Renewal(Generator):
             self.window, timing, windowed=encoder.windowed_, calendar=bool(states[0]["calendar"])
         )
         if window.rule == "whole":  # of one entity: its first event is drawn, and then its gaps
-            window = replace(window, rule="entry", opened=True)
+            window = replace(
+                window,
+                rule="entry",
+                opened=True,
+                why="one entity is observed from its first event to the last moment of the data",
+            )
         ways = "keep" if self.ties == "auto" else self.ties
         ties = jitter.choose(ways, found.offsets, time, encoder.time_step_)
         streams = Streams(self._seed, f"fit:{self.name}", range(len(found.rows)))

@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
+from tsynth.data import clock
 from tsynth.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tsynth.data.schema import Schema
     from tsynth.data.sequences import Sequences
 
 __all__ = ["RULES", "Window", "check_windows", "choose"]
@@ -77,13 +80,25 @@ class Window:
 
 
 def check_windows(data: Sequences) -> None:
-    """Refuse events outside the window that the entity table gives.
+    """Refuse windows that end before they start, and events outside the window that the entity table gives.
 
     Raises
     ------
     DataError
-        Names the entity and the event's time.
+        Names the entity and the times.
     """
+    schema = data.schema
+    backward = data.end < data.start
+    if backward.any():
+        i = int(np.argmax(backward))
+        who = _entity(data, i)
+        end, start = (_moment(float(x[i]), schema) for x in (data.end, data.start))
+        raise DataError(
+            f"the window of entity {who!r} ends ({end}) before it starts ({start})",
+            column="end",
+            entity=who,
+            fix="correct start and end in the entity table",
+        )
     has = np.flatnonzero(data.lengths > 0)
     first, last = data.time[data.offsets[:-1][has]], data.time[data.offsets[1:][has] - 1]
     for name, wrong, at in (
@@ -92,16 +107,30 @@ def check_windows(data: Sequences) -> None:
     ):
         if wrong.any():
             i = int(np.argmax(wrong))
-            entity = data.schema.entity
-            who = data.entities[entity][int(has[i])].as_py() if entity is not None else int(has[i])
-            edge = float((data.start if name == "start" else data.end)[has[i]])
+            who = _entity(data, int(has[i]))
+            edge = _moment(float((data.start if name == "start" else data.end)[has[i]]), schema)
             side = "before the window's start" if name == "start" else "after the window's end"
             raise DataError(
-                f"entity {who!r} has an event at {at[i]:g}, {side} ({edge:g})",
+                f"entity {who!r} has an event at {_moment(float(at[i]), schema)}, {side} ({edge})",
                 column=name,
                 entity=who,
                 fix="correct the window in the entity table or remove the event",
             )
+
+
+def _entity(data: Sequences, i: int) -> Any:
+    """The name of entity `i`, or its number where no column names it."""
+    column = data.schema.entity
+    return i if column is None else data.entities[column][i].as_py()
+
+
+def _moment(value: float, schema: Schema) -> str:
+    """A time as the source writes it: a date where it holds dates."""
+    assert schema.time is not None
+    if schema[schema.time].kind != "datetime":
+        return f"{value:g}"
+    at = clock.from_units(np.array([value]), schema.time_unit, pa.timestamp("us"))
+    return str(at[0].as_py()).removesuffix(" 00:00:00")
 
 
 def choose(
