@@ -338,3 +338,20 @@ def test_times_without_zone_get_one():
     frame.loc[1, "t"] = pd.Timestamp("2024-03-31 02:30")
     with pytest.raises(DataError, match="local time that the zone Europe/Prague does not have"):
         read(frame, time="t", time_zone="Europe/Prague")
+
+
+def test_windows_of_a_frame_may_be_text():
+    rows = pa.table({"who": ["a", "a", "b"], "day": ["2024-03-01", "2024-05-20", "2024-04-02"]})
+    owners = {"who": ["a", "b"], "start": ["2024-01-01"] * 2, "end": ["2024-06-01", "2024-12-31"]}
+    data = read(rows, entities=pa.table(owners), entity="who", time="day")
+    np.testing.assert_array_equal(data.start, np.full(2, np.datetime64("2024-01-01", "D").astype(int)))
+    assert [data.schema[name].role for name in ("start", "end")] == ["start", "stop"]
+    assert any(note.column == "end" and "text read as times" in note.message for note in data.notes)
+
+
+def test_words_called_end_are_no_window():
+    rows = pa.table({"who": ["a", "a", "b"], "day": ["2024-03-01", "2024-05-20", "2024-04-02"]})
+    owners = pa.table({"who": ["a", "b"], "end": ["won", "lost"]})
+    data = read(rows, entities=owners, entity="who", time="day")
+    assert data.schema["end"].kind == "category"
+    np.testing.assert_array_equal(data.end, data.time[[1, 2]])

@@ -139,7 +139,8 @@ def read(
     extra = None
     if entities is not None:
         extra, found = read_entities(entities, options, entity, table)
-        notes += found
+        extra, dated = _dates_in_text(extra, replace(options, text=(*options.text, str(entity))))
+        notes += found + dated
     layout = lay_out(table, entity, when)
     inferred = schema is None
     if schema is None:

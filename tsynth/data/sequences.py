@@ -366,7 +366,8 @@ class Sequences:
         return _floats(array)
 
     def _edge(self, name: str, at: NDArray[np.int64]) -> NDArray[np.float64]:
-        if name in self.entities.column_names:
+        # a column of that name that holds words ("end": won, lost) is no window
+        if name in self.entities.column_names and (name not in self.schema or self.schema[name].numeric):
             return self.numeric(name)
         edge = np.full(self.n_entities, np.nan)
         has = self.lengths > 0
