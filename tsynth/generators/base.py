@@ -32,18 +32,17 @@ from tsynth.data import constraints as rules
 from tsynth.data.constraints import Constraints
 from tsynth.data.disclosure import ALONE
 from tsynth.data.encoding import Encoder
-from tsynth.data.encoding.noised import learn_noised, take_rules, take_schema, undisclosed
 from tsynth.data.privacy import Histogram, Ledger, Privacy
-from tsynth.data.schema import Schema
 from tsynth.data.sequences import Sequences, concat
 from tsynth.data.streams import Streams
-from tsynth.errors import DataError, NotFitted, PrivacyWarning, SchemaMismatch, UsageError
+from tsynth.errors import DataError, PrivacyWarning, SchemaMismatch, UsageError
 from tsynth.generators.conditions import Conditions
 from tsynth.generators.decoding import series_columns, series_rows, series_statics
 from tsynth.generators.filling import complete, fill_holes
 from tsynth.generators.forecasts import continue_with
-from tsynth.generators.parameters import Parameters
+from tsynth.generators.privately import fit_noised
 from tsynth.generators.shares import Shares
+from tsynth.generators.states import Stateful
 from tsynth.generators.views import Series, series_view
 
 __all__ = ["BLOCK", "Generator"]
@@ -53,10 +52,8 @@ log = logging.getLogger("tsynth")
 BLOCK = 1024
 """Entities learned at a time; fixed, so that the order of sums never depends on the machine."""
 
-_BASE_STATE = ("schema_", "bare_schema_", "constraints_", "encoder_", "statics_", "n_entities_", "n_rows_")
 
-
-class Generator(Parameters):
+class Generator(Stateful):
     """Learns from `Sequences`, makes `Sequences` of the same schema.
 
     Attributes
@@ -71,19 +68,10 @@ class Generator(Parameters):
         What was spent, and what was told without budget; only where learned with differential privacy.
     """
 
-    name: ClassVar[str] = ""
-    takes: ClassVar[str] = "rows"
     cannot_keep: ClassVar[tuple[str, ...]] = ()
     keeps_statics: ClassVar[bool] = True
     """Whether rows follow from static columns that are given, so that a group can be made more frequent."""
 
-    schema_: Schema
-    bare_schema_: Schema
-    constraints_: Constraints
-    encoder_: Encoder
-    statics_: dict[str, dict[str, Any]]
-    n_entities_: int
-    n_rows_: int
     privacy_: dict[str, Any]
     _budget: tuple[float | None, int | None]
     _seed: int
@@ -174,7 +162,8 @@ class Generator(Parameters):
         vars(self).pop("privacy_", None)
         privacy = Privacy.read(getattr(self, "private", None))
         if privacy is not None:
-            return self._fit_noised(data, bare, found, privacy, seed)
+            fit_noised(self, data, bare, found, privacy, seed)
+            return self
         self.constraints_, self.schema_ = found, data.schema.replace(constraints=tuple(found.to_list()))
         self.bare_schema_ = bare.schema
         self.n_entities_, self.n_rows_ = data.n_entities, data.n_rows
@@ -196,32 +185,6 @@ class Generator(Parameters):
             self._merge(states)
         finally:
             del self._progress, self._checkpoint
-        return self
-
-    def _fit_noised(
-        self, data: Sequences, bare: Sequences, found: Constraints, privacy: Privacy, seed: int
-    ) -> Self:
-        """`fit` under differential privacy: all that is kept goes through a ledger, or is named as a leak."""
-        if self.takes != "rows":
-            raise UsageError(
-                f"{self.name} cannot learn with differential privacy",
-                fix="use markov_renewal or autoregressive",
-            )
-        ledger = Ledger(privacy, data.n_entities)
-        take_schema(data.schema, ledger)
-        take_rules(found, ledger)
-        kept = undisclosed(data.schema, privacy).replace(constraints=tuple(found.to_list()))
-        self.constraints_, self.schema_ = found, kept
-        self.bare_schema_ = undisclosed(bare.schema, privacy)
-        self._origin = data.origin
-        self.encoder_ = Encoder(self.bare_schema_)
-        self.statics_ = {}
-        noised = learn_noised(self.encoder_, bare, ledger)
-        self.n_entities_, self.n_rows_ = noised.sizes()
-        self._learn_noised(
-            self._view(bare), noised, ledger, Streams(seed, f"fit:{self.name}", range(bare.n_entities))
-        )
-        self.privacy_ = ledger.to_dict()
         return self
 
     # -- making
@@ -499,47 +462,6 @@ class Generator(Parameters):
             self._same(holdout)
         return found
 
-    # -- saving
-
-    def save(self, path: str | Path) -> None:
-        """Write the fitted generator as one file; see `tsynth.load`."""
-        from tsynth.generators.artifacts import save
-
-        self._fitted()
-        save(self, Path(path))
-
-    def get_state(self) -> dict[str, Any]:
-        """All that was learned: nested dicts, lists, plain values and arrays."""
-        self._fitted()
-        learned = {
-            k: v
-            for k, v in vars(self).items()
-            if k.endswith("_") and not k.startswith("_") and k not in _BASE_STATE
-        }
-        return {
-            "schema": self.schema_.to_dict(),
-            "bare_schema": self.bare_schema_.to_dict(),
-            "encoder": self.encoder_.to_state(),
-            "statics": self.statics_,
-            "n_entities": self.n_entities_,
-            "n_rows": self.n_rows_,
-            "origin": getattr(self, "_origin", "pyarrow"),
-            "learned": learned,
-        }
-
-    def set_state(self, state: dict[str, Any]) -> Self:
-        """Become the generator whose `get_state` this was."""
-        self.schema_ = Schema.from_dict(state["schema"])
-        self.constraints_ = Constraints.from_list(self.schema_.constraints or ())
-        self.bare_schema_ = Schema.from_dict(state["bare_schema"])
-        self.n_entities_, self.n_rows_ = state["n_entities"], state["n_rows"]
-        self.statics_ = state["statics"]
-        self._origin = state["origin"]
-        self.encoder_ = Encoder.from_state(self._encoded_schema(), state["encoder"])
-        for name, value in state["learned"].items():
-            setattr(self, name, value)
-        return self
-
     # -- showing
 
     def _repr_html_(self) -> str:
@@ -555,21 +477,10 @@ class Generator(Parameters):
 
     # -- inside
 
-    def _fitted(self) -> None:
-        if not hasattr(self, "schema_"):
-            raise NotFitted(f"{self.name} is not fitted", fix="call fit first")
-
     def _same(self, data: Sequences) -> None:
         lines = self.schema_.differences(data.schema)
         if lines:
             raise SchemaMismatch(lines, fix="read the rows with the generator's schema_")
-
-    def _encoded_schema(self) -> Schema:
-        """Columns that the encoder handles: for series, dynamic columns pass beside it as numbers."""
-        if self.takes != "series":
-            return self.bare_schema_
-        passed = {column.name for column in self.bare_schema_.dynamic}
-        return self.bare_schema_.with_columns([c for c in self.bare_schema_ if c.name not in passed])
 
     def _view(self, part: Sequences) -> Any:
         return series_view(part) if self.takes == "series" else self.encoder_.encode(part)
