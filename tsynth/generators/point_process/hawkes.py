@@ -86,7 +86,8 @@ class Hawkes(Generator):
     window : {"auto", "given", "whole", "entry", "own"}
         From where to where a sequence is observed; see `tsynth.generators.point_process.windows.choose`.
     frailty : bool
-        Whether sequences may differ in rate; under the linear link only.
+        Whether sequences may differ in rate; under the linear link only. Where sequences are short (some 20 events)
+        factors take part of the clusters, and excitation comes out too low.
 
     Attributes
     ----------
