@@ -23,7 +23,7 @@ EVENTS = (
     (
         "hawkes",
         "rows are events without values beside them: it learns how each event makes later ones likelier, and its "
-        "diagnosis says whether that holds; hours and weekdays only where its baseline names them",
+        "diagnosis says whether that holds",
     ),
     (
         "renewal",

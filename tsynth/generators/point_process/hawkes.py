@@ -67,8 +67,8 @@ class Hawkes(Generator):
         One decay for all pairs of types or one each.
     components : int
         Exponentials of kernel "sum".
-    baseline : {"constant", "hour", "hour_of_week", "weekday", "month", "piecewise"}
-        How the rate of events that nothing excited changes in time.
+    baseline : {"auto", "constant", "hour", "hour_of_week", "weekday", "month", "piecewise"}
+        How the rate of events that nothing excited changes in time; "auto" takes the season that foretells events.
     covariates : sequence of str, "auto" or None
         Static columns that multiply the baseline by ``exp(x @ coefficients)``; "auto" takes all.
     size : str, optional
@@ -147,7 +147,7 @@ class Hawkes(Generator):
         decay: float | Sequence[float] | None = None,
         decays: str = "shared",
         components: int = 3,
-        baseline: str = "constant",
+        baseline: str = "auto",
         covariates: Sequence[str] | str | None = None,
         size: str | None = None,
         link: str = "linear",

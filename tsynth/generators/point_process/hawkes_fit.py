@@ -17,6 +17,7 @@ from tsynth.generators.point_process.excitation.seasons import SHAPES, seasonal
 from tsynth.generators.point_process.frailty import expected_immigrants, fit_frail
 from tsynth.generators.point_process.hawkes_events import observed
 from tsynth.generators.point_process.hawkes_parameters import LINKS, sizes_of
+from tsynth.generators.point_process.season_choice import choose_season
 from tsynth.generators.point_process.windows import RULES
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Asked:
         for name, known in {
             "kernel": KERNELS,
             "decays": ("shared", "pair"),
-            "baseline": SHAPES,
+            "baseline": ("auto", *SHAPES),
             "link": LINKS,
             "penalty": (None, "l1", "group"),
             "ties": jitter.WAYS,
@@ -222,8 +223,13 @@ def learn_process(
     streams = Streams(seed, ("fit:hawkes", "ties"), range(len(found.rows)))
     seen = observed(time, code.astype(np.int64), size, types, found, window, ties, streams)
     events = seen.events
+    shape, why = asked.baseline, ""
+    if shape == "auto":
+        shape, why = choose_season(
+            events.times, events.start, events.end, day=encoder.timing.day_, calendar=calendar, step=step
+        )
     base = seasonal(
-        asked.baseline, types=types, day=encoder.timing.day_, calendar=calendar, step=step, times=events.times
+        shape, types=types, day=encoder.timing.day_, calendar=calendar, step=step, times=events.times
     )
     statics = {name: found.statics[name] for name in asked.statics(encoder.schema)}
     design = Design.of(statics, encoder)
@@ -255,6 +261,8 @@ def learn_process(
             )
     if progress is not None:
         progress.advance(1)
+    if why:
+        made.messages.insert(0, why)
     extras = {"rate": scale} if variance > 0 else {}
     rows = np.diff(events.offsets)
     if seen.counted:
