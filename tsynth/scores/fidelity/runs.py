@@ -112,7 +112,7 @@ def _runs(names: list[str], sides: tuple[Sequences, ...], codes: list[NDArray[np
             for d, s, r in zip(sides[1:], sizes[1:], rows[1:], strict=True)
         )
         held = [(s[r], d.entity_of_row[r]) for d, s, r in zip(sides[1:], sizes[1:], rows[1:], strict=True)]
-        say = partial(_say_run, name, grid, len(np.unique(held[0][1])))
+        say = partial(_say_run, name, grid, min(len(np.unique(owners)) for _, owners in held))
         found.append(
             Part(f"runs of “{name}”", tables, bounded(grid), say, float(rows[0].sum()), {"sizes": held})
         )
