@@ -15,7 +15,7 @@ test quick test-pandas2 wheel: export OMP_NUM_THREADS ?= 1
 
 help:
 	@echo "make install     the environment in .venv"
-	@echo "make neural      torch too (the extra neural)"
+	@echo "make neural      torch and Opacus too (the extras neural and private)"
 	@echo "make demo        the main job on simulated data, in under a minute"
 	@echo "make test        the whole suite        make quick      without the slow tests"
 	@echo "make check       lint, types, contracts, docs, examples, wheel, both test runs"
@@ -36,9 +36,9 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-# The extra `neural`: without it the tests that train networks are skipped.
+# The extras `neural` and `private`: without them the tests that train networks are skipped.
 neural: $(STAMP)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[neural]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[neural,private]'
 
 quick: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
