@@ -151,7 +151,7 @@ def test_private(value, interval, level):
         (0.89, (0.01, 0.05), "good"),
         (0.8, (0.1, 0.3), "fair"),
         (0.7, (0.3, 0.5), "poor"),
-        (0.7, (-0.1, 0.5), "good"),
+        (0.7, (-0.1, 0.5), "fair"),
     ],
 )
 def test_useful(synthetic, interval, level):
@@ -159,6 +159,7 @@ def test_useful(synthetic, interval, level):
     found = answers({"utility": result("utility", 0.2, 0.0, interval, curve=curve)})[1]
     assert found.level == level
     assert f"reaches AUC {synthetic}" in found.sentence
+    assert ("leave it to chance" in found.sentence) == (interval[0] < 0)
 
 
 def test_private_cannot_say_where_the_source_is_one_entity():

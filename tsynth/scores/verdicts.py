@@ -151,18 +151,17 @@ def _useful(results: Mapping[str, Result]) -> Answer:
             f"{number(curve['real'])} after training on them."
         )
         return Answer("useful", "cannot say", sentence, curve["synthetic"], curve["real"], curve["measure"])
-    chance = result.interval is not None and result.interval[0] <= 0
-    lost = _level((curve["real"] - curve["synthetic"]) / taught, USEFUL)
-    level = 0 if chance else lost
-    words = (
-        "Models trained on it lose no more than chance explains"
-        if lost
-        else "Models trained on it do as well",
-        "Models trained on it lose something",
-        "Models trained on it lose much",
-    )
+    level = _level((curve["real"] - curve["synthetic"]) / taught, USEFUL)
+    if level and result.interval is not None and result.interval[0] <= 0:
+        level, words = 1, "Models trained on it seem to lose something, but so few entities leave it to chance"
+    else:
+        words = (
+            "Models trained on it do as well",
+            "Models trained on it lose something",
+            "Models trained on it lose much",
+        )[level]
     sentence = (
-        f"{words[level]}: {curve['task']} reaches {curve['measure']} {number(curve['synthetic'])} "
+        f"{words}: {curve['task']} reaches {curve['measure']} {number(curve['synthetic'])} "
         f"on real data after training on synthetic rows, {number(curve['real'])} after training on real ones."
     )
     return Answer("useful", LEVELS[level], sentence, curve["synthetic"], curve["real"], curve["measure"])
