@@ -213,7 +213,7 @@ def _private(results: Mapping[str, Result], alone: bool) -> Answer:
         words = "Some synthetic data lie closer to the training data than they should"
     else:
         words = (
-            "Synthetic data lie far closer to the training data than they should"
+            "Synthetic data lie closer to the training data than chance explains"
             if shown.name in ("nearest", "near_copies")
             else "Synthetic data repeat training data"
         )
