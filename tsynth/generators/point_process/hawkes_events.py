@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tsynth.generators.point_process.onces import Entities
     from tsynth.generators.point_process.windows import Window
 
-__all__ = ["Observed", "joined", "known_types", "observed", "pick"]
+__all__ = ["Observed", "joined", "known_types", "observed"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def observed(
     batches = None
     if ties.keep:
         lead, batches = jitter.batches(offsets, time, code.astype(np.int32), codes)
-        events = pick(events, lead)
+        events = events.keep(lead)
     return Observed(events, window.rule == "own", batches)
 
 
@@ -106,16 +106,6 @@ def known_types(view: Rows, coding: Coding) -> NDArray[np.int32]:
                 fix="learn from data that hold every type, or leave such rows out",
             )
     return coding.code(view)
-
-
-def pick(events: Events, use: NDArray[np.bool_]) -> Events:
-    """Some of the events, in the same windows; a given one must stay."""
-    running = np.concatenate([[0], np.cumsum(use)]).astype(np.int64)
-    size = None if events.size is None else events.size[use]
-    return Events(
-        running[events.offsets], events.times[use], events.types[use], events.start, events.end, size,
-        given=events.given,
-    )  # fmt: skip
 
 
 def joined(before: Events, after: Events) -> Events:

@@ -12,8 +12,8 @@ from tsynth.data.streams import Streams
 from tsynth.generators.point_process import beside, jitter
 from tsynth.generators.point_process.excitation.process import Events
 from tsynth.generators.point_process.frailty import expected_immigrants
-from tsynth.generators.point_process.hawkes_events import known_types, pick
-from tsynth.generators.point_process.hawkes_paths import picked, taken
+from tsynth.generators.point_process.hawkes_events import known_types
+from tsynth.generators.point_process.hawkes_paths import picked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,7 +104,7 @@ class History:
         given = has.astype(np.int64) if frailty["opened"] else None
         events = Events(offsets, time, code.astype(np.int64), start, np.maximum(end, last), size, given=given)
         if ties.keep:
-            events = pick(events, jitter.batches(offsets, view.time, code, coding.codes)[0])
+            events = events.keep(jitter.batches(offsets, view.time, code, coding.codes)[0])
         return cls(view, code, events, np.arange(len(has)), streams)
 
     def times(self, paths: int) -> History:
@@ -114,7 +114,7 @@ class History:
         # path j of entity i is number i * paths + j, whatever the other entities are
         numbers = np.repeat(self.streams.entities, paths) * paths + np.tile(np.arange(paths), n)
         streams = Streams(self.streams.seed, (*self.streams.path, "paths"), numbers)
-        return replace(self, events=taken(self.events, whose), whose=whose, streams=streams)
+        return replace(self, events=self.events.take(whose), whose=whose, streams=streams)
 
     def factors(
         self, process: Process, by: NDArray[np.float64], variance: float, paths: int

@@ -15,7 +15,7 @@ from tsynth.generators.point_process.counts import frailty
 from tsynth.generators.point_process.excitation.process import Events
 from tsynth.generators.point_process.excitation.seasons import cumulative
 from tsynth.generators.point_process.excitation.simulation import simulate
-from tsynth.generators.point_process.hawkes_events import joined, pick
+from tsynth.generators.point_process.hawkes_events import joined
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tsynth.generators.point_process.excitation.simulation import Sizes
     from tsynth.generators.point_process.onces import Drawn
 
-__all__ = ["Paths", "batched", "nothing", "picked", "taken"]
+__all__ = ["Paths", "batched", "nothing", "picked"]
 
 AGAIN = 8
 """Times that a sequence which ends before it has its events is drawn again."""
@@ -163,12 +163,12 @@ class Paths:
             for one in np.unique(classes):
                 at = left[classes == one]
                 some = replace(self, streams=self.streams.take(at).purpose("turn", turn))
-                made = some.draw(start[at], end[at], scale[at], most=int(2**one), history=taken(first, at))
+                made = some.draw(start[at], end[at], scale[at], most=int(2**one), history=first.take(at))
                 lengths = np.diff(made.offsets)
                 step = np.arange(made.n_events) - np.repeat(made.offsets[:-1], lengths)
-                made = pick(made, step < np.repeat(wanted[at], lengths))
+                made = made.keep(step < np.repeat(wanted[at], lengths))
                 done = (lengths >= wanted[at]) | (turn == AGAIN)
-                parts.append((at[done], taken(made, np.flatnonzero(done))))
+                parts.append((at[done], made.take(np.flatnonzero(done))))
                 short.append(at[~done])
             left = np.sort(np.concatenate([np.zeros(0, np.int64), *short]))
         return together(parts, len(start), start)
@@ -191,17 +191,6 @@ def _within(events: Events, limit: NDArray[np.float64], end: NDArray[np.float64]
     return replace(events, times=times, end=np.where(past, goal, last))
 
 
-def taken(events: Events, index: NDArray[np.int64]) -> Events:
-    """The sequences at `index`, in that order; one may stand more than once."""
-    lengths = np.diff(events.offsets)[index]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    rows = np.repeat(events.offsets[index] - offsets[:-1], lengths) + np.arange(offsets[-1])
-    size = None if events.size is None else events.size[rows]
-    return Events(
-        offsets, events.times[rows], events.types[rows], events.start[index], events.end[index], size
-    )
-
-
 def together(parts: list[tuple[NDArray[np.int64], Events]], n: int, start: NDArray[np.float64]) -> Events:
     """Sequences that were made in parts, by their places; those in none have no events, at their start."""
     if not parts:
@@ -221,7 +210,7 @@ def together(parts: list[tuple[NDArray[np.int64], Events]], n: int, start: NDArr
     )
     order = np.empty(n, np.int64)
     order[np.concatenate([places, left])] = np.arange(n)
-    return taken(flat, order)
+    return flat.take(order)
 
 
 def batched(

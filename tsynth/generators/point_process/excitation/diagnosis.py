@@ -13,7 +13,7 @@ from tsynth.data.streams import Streams
 from tsynth.generators.point_process.counts import frailty
 from tsynth.generators.point_process.excitation import foresight
 from tsynth.generators.point_process.excitation.moments import mean_factors, sized
-from tsynth.generators.point_process.excitation.process import Events, Exponentials, Histogram
+from tsynth.generators.point_process.excitation.process import Exponentials, Histogram
 from tsynth.generators.point_process.excitation.residuals import measure
 from tsynth.generators.point_process.excitation.simulation import Sizes, simulate
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from tsynth.generators.point_process.excitation.process import Process
+    from tsynth.generators.point_process.excitation.process import Events, Process
     from tsynth.generators.point_process.excitation.residuals import Measured
 
 __all__ = [
@@ -262,7 +262,7 @@ def dispersion(
     parts = max(1, int(np.ceil(50 / max(n, 1))))
     counted = events.counted
     seen = _index(events, factor, parts, counted)
-    history = None if counted.all() else _rows_of(events, ~counted)
+    history = None if counted.all() else events.keep(~counted)
     if process.kernel.power != 0 and sizes is None:
         sizes = sizes_of(events, process.types)
     times = int(np.clip(SPENT / max(events.n_events, 1), 39, max(draws, 39))) // 40 * 40 + 39
@@ -382,14 +382,6 @@ def _leading(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Right eigenvector of the eigenvalue of largest size."""
     values, vectors = np.linalg.eig(matrix)
     return np.asarray(np.abs(vectors[:, np.argmax(np.abs(values))]))
-
-
-def _rows_of(events: Events, rows: NDArray[np.bool_]) -> Events:
-    """Some of the events, in the same windows."""
-    who = np.repeat(np.arange(events.n_sequences), np.diff(events.offsets))
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(who[rows], minlength=events.n_sequences))])
-    size = None if events.size is None else events.size[rows]
-    return Events(offsets, events.times[rows], events.types[rows], events.start, events.end, size)
 
 
 def _index(events: Events, scale: NDArray[np.float64], parts: int, counted: NDArray[np.bool_]) -> float:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsynth.generators.point_process.excitation.likelihood import log_likelihood
-from tsynth.generators.point_process.excitation.process import Events
 from tsynth.generators.point_process.excitation.search import Search
 
 if TYPE_CHECKING:
@@ -17,34 +16,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tsynth.generators.point_process.excitation.asked import Asked, Fit
-    from tsynth.generators.point_process.excitation.process import Process
+    from tsynth.generators.point_process.excitation.process import Events, Process
 
-__all__ = ["STRENGTHS", "chosen", "first_strength", "folds", "gain", "some", "until"]
+__all__ = ["STRENGTHS", "chosen", "first_strength", "folds", "gain", "until"]
 
 FOLDS = 3
 STRENGTHS = 0.5 ** np.arange(1.0, 12.0)
 """Shares of the least strength at which nothing excites anything."""
 
 
-def some(events: Events, keep: NDArray[np.int64]) -> Events:
-    """These sequences alone."""
-    lengths = np.diff(events.offsets)[keep]
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    rows = np.repeat(events.offsets[keep] - offsets[:-1], lengths) + np.arange(offsets[-1])
-    size = None if events.size is None else events.size[rows]
-    given = None if events.given is None else events.given[keep]
-    times, types = events.times[rows], events.types[rows]
-    return Events(offsets, times, types, events.start[keep], events.end[keep], size, given=given)
-
-
 def until(events: Events, end: NDArray[np.float64]) -> Events:
     """The same sequences, each watched until its `end` (N,) only."""
-    keep = events.times <= np.repeat(end, np.diff(events.offsets))
-    inside = np.concatenate([[0], np.cumsum(keep)])
-    size = None if events.size is None else events.size[keep]
-    offsets = inside[events.offsets]
-    given = None if events.given is None else np.minimum(events.given, np.diff(offsets))
-    return Events(offsets, events.times[keep], events.types[keep], events.start, end, size, given=given)
+    return replace(events.keep(events.times <= np.repeat(end, np.diff(events.offsets))), end=end)
 
 
 def folds(
@@ -61,7 +44,7 @@ def folds(
     if n >= 10:
         for fold in range(FOLDS):
             out, rest = everyone[everyone % FOLDS == fold], everyone[everyone % FOLDS != fold]
-            yield some(events, rest), rest, [(some(events, out), out, 1.0)]
+            yield events.take(rest), rest, [(events.take(out), out, 1.0)]
         return
     length = events.end - events.start
     for share in (0.4, 0.6, 0.8):

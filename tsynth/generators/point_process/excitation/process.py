@@ -56,6 +56,25 @@ class Events:
         place = np.arange(self.n_events) - np.repeat(self.offsets[:-1], lengths)
         return np.asarray(place >= np.repeat(self.given, lengths))
 
+    def take(self, index: NDArray[np.int64]) -> Events:
+        """The sequences at `index`, in that order; one may stand more than once."""
+        lengths = np.diff(self.offsets)[index]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        rows = np.repeat(self.offsets[index] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        size = None if self.size is None else self.size[rows]
+        given = None if self.given is None else self.given[index]
+        times, types = self.times[rows], self.types[rows]
+        return Events(offsets, times, types, self.start[index], self.end[index], size, given=given)
+
+    def keep(self, rows: NDArray[np.bool_]) -> Events:
+        """The events under this mask, in the same windows; those that are given stay so."""
+        running = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
+        offsets, size = running[self.offsets], None if self.size is None else self.size[rows]
+        given = None
+        if self.given is not None:
+            given = running[self.offsets[:-1] + self.given] - offsets[:-1]
+        return Events(offsets, self.times[rows], self.types[rows], self.start, self.end, size, given=given)
+
     @property
     def n_sequences(self) -> int:
         """Number of sequences."""
