@@ -86,7 +86,7 @@ def _column(i: int, column: Mapping[str, Any], floors: Mapping[str, float | None
         svg = figures.histogram(f"column-{i}", label, column)
         caption = [_spike(*s, unit=unit) for s in figures.spikes(column)[:2]]
     else:
-        svg = rows.bars(f"column-{i}", label, [], [], [])
+        svg = ""
         caption = ["too few real entities to draw"]
     null = column.get("null") or {}
     if (null.get("real") or 0) + (null.get("synthetic") or 0) > 0:
@@ -253,5 +253,7 @@ def _transitions(curve: Mapping[str, Any]) -> Panel | None:
     svg = figures.bubbles("transitions", label, curve["codes"], columns, curve["difference"])
     known = numbers([v for row in curve["difference"] for v in row])
     known = abs(known[known == known])
-    largest = f"the largest circle is {number(100 * float(known.max()))} points" if known.size else ""
-    return Panel("Synthetic minus real", svg, "row: a code; column: the next", largest, wide=True)
+    caption = [f"the largest circle is {number(100 * float(known.max()))} points"] if known.size else []
+    if any(v is None for row in curve["difference"] for v in row):
+        caption.append("blank where some, but too few real entities do it")
+    return Panel("Synthetic minus real", svg, "row: a code; column: the next", "; ".join(caption), wide=True)
