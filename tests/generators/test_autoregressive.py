@@ -13,8 +13,10 @@ import numpy as np  # noqa: E402
 import pyarrow as pa  # noqa: E402
 
 import tsynth  # noqa: E402
+from tsynth.data.streams import Streams  # noqa: E402
 from tsynth.errors import PrivacyWarning, ResourceError  # noqa: E402
 from tsynth.generators import checkpoints  # noqa: E402
+from tsynth.generators.neural.once import draw_once  # noqa: E402
 from tsynth.testing import EXAMPLES  # noqa: E402
 
 STEPS = 30
@@ -306,3 +308,23 @@ def test_a_long_entity_is_made_in_bounded_memory():
     made = long.sample(1, seed=1)
     assert 0 < made.n_rows <= long.plan_["most"]
     assert isinstance(kept, memory.Memory)
+
+
+def test_windows_that_end_soon_after_the_last_row_hold_all_rows():
+    random = np.random.default_rng(0)
+    entities, each = 120, 12
+    start = np.round(random.uniform(0.0, 10.0, entities), 2)
+    time = np.round(start[:, None] + np.cumsum(random.uniform(2.0, 8.0, (entities, each)), axis=1), 2)
+    end = np.round(time[:, -1] + random.uniform(0.1, 1.0, entities), 2)
+    rows = {"id": np.repeat(np.arange(entities), each), "t": time.ravel(), "x": random.normal(size=time.size)}
+    windows = {"id": np.arange(entities), "start": start, "end": end}
+    data = tsynth.read(pa.table(rows), entity="id", time="t", entities=pa.table(windows))
+    generator = model(data)
+    _, begin, window = draw_once(generator.once_, generator.encoder_, Streams(1, "once", range(2000)), None)
+    levels = np.linspace(0.05, 0.95, 10)
+    assert np.isfinite(begin).all()
+    wanted = np.quantile(end - time[:, 0], levels)
+    assert np.quantile(window["watched"], levels) == pytest.approx(wanted, rel=0.05)
+    made = generator.sample(300, seed=2)
+    span = made.time[made.offsets[1:] - 1] - made.time[made.offsets[:-1]]
+    assert np.median(span) > 0.7 * np.median(time[:, -1] - time[:, 0])

@@ -151,7 +151,7 @@ class Autoregressive(Generator):
         minutes, steps = self._budget
         found, ratios, begin = totals.learn(self.constraints_, self.encoder_, rows)
         made = plan(rows, self.encoder_, found, ratios)
-        self.once_ = learn_once(view)
+        self.once_ = learn_once(view, self.encoder_)
         entities = view.n_entities
         order = np.random.default_rng([seed & 0x7FFFFFFF, 3]).permutation(entities)
         held = np.zeros(entities, np.bool_)

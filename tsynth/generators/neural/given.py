@@ -15,6 +15,7 @@ from tsynth.generators.ahead import times_ahead
 from tsynth.generators.copula import Copula, Margin
 from tsynth.generators.neural import totals
 from tsynth.generators.neural.codes import table
+from tsynth.generators.neural.once import window_encodings
 from tsynth.generators.neural.plan import fixed_features, layout, limits
 
 if TYPE_CHECKING:
@@ -298,8 +299,8 @@ def _once(
     fields["first"] = timing.first.encode_values(first)
     open_ = {f"static:{name}": mask for name, mask in missing.items()} | {"first": ~has}
     never = np.zeros(n, np.bool_)
-    watched = [name for name in ("lead", "watched") if name in state["names"]]
-    for name in watched:
+    window = window_encodings(state, model.encoder_)
+    for name in window:
         open_[name] = ~np.isfinite(view.end)
     unknown = np.column_stack([open_.get(name, never) for name in state["names"]])
     margins = {}
@@ -316,7 +317,7 @@ def _once(
     copula = Copula(state["names"], state["correlation"])
     draws = streams.purpose("scores")
     out = dict(fields)
-    spare: dict[str, NDArray[np.float64]] = {name: np.zeros(n) for name in watched}
+    spare: dict[str, NDArray[np.float64]] = {name: np.zeros(n) for name in window}
     patterns, of = np.unique(unknown, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         if not pattern.any():
@@ -333,12 +334,11 @@ def _once(
                 continue
             drawn = margins[name][1].field(name.removeprefix("static:"), scores[name], place[name][here])
             if name in spare:
-                encoding = timing.lead if name == "lead" else timing.tail
-                spare[name][here] = np.nan_to_num(encoding.decode_values(drawn))
+                spare[name][here] = np.nan_to_num(window[name].decode_values(drawn))
             else:
                 out[name] = _put(out[name], here, drawn)
     statics = {n.removeprefix("static:"): f for n, f in out.items() if n.startswith("static:")}
-    if not watched:
+    if not window:
         return statics, {}
     last = np.zeros(n)
     last[has] = view.time[view.offsets[1:][has] - 1]

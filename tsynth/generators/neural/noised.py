@@ -21,7 +21,7 @@ from tsynth.data.privacy import Histogram, noised_counts, noised_histogram
 from tsynth.data.streams import Streams
 from tsynth.generators.copula import Margin, noised_copula
 from tsynth.generators.neural.codes import Table, lowest
-from tsynth.generators.neural.once import draw_once
+from tsynth.generators.neural.once import draw_once, once_fields, watched_encoding, watched_lengths
 from tsynth.generators.neural.plan import by_ticks, plan
 from tsynth.generators.neural.priors import PRIOR, aims, map_scores
 
@@ -91,7 +91,7 @@ class Figures:
         self.timed = not self.ticked and view.day > 0 and (step <= 0 or step % view.day != 0)
         self.faint = faint(ledger, lengths, len(view.fields) + len(view.statics) + 2)
         self.clip = math.sqrt(ledger.rows)
-        once = len(self._once_fields())
+        once = len(view.statics) + 1 + 2 * view.windowed  # statics, first row, window
         valued = sum(f.continuous >= 0 for f in rows.fields)
         parts = 0.5 + 1.5 * (self.codes > 1) + len(rows.fields) + 0.5 * once
         parts += 0.0 if self.faint else 2.0 * valued * (self.codes > 1) + 2.0
@@ -232,33 +232,20 @@ class Figures:
 
     # -- once an entity
 
-    def _once_fields(self) -> dict[str, tuple[Field, NDArray[np.bool_]]]:
-        view, timing = self.view, self.encoder.timing
-        has = np.diff(view.offsets) > 0
-        first = np.full(view.n_entities, np.nan)
-        first[has] = view.time[view.offsets[:-1][has]]
-        found = {f"static:{n}": (f, np.ones(view.n_entities, np.bool_)) for n, f in view.statics.items()}
-        found["first"] = (timing.first.encode_values(first), has)
-        if view.windowed:
-            found["lead"] = (timing.lead.encode_values(np.maximum(first - view.start, 0)), has)
-            found["watched"] = (timing.tail.encode_values(np.maximum(view.end - first, 0)), has)
-        return found
-
     def _once(self) -> dict[str, Any]:
         """Margins and the copula of what entities have once; as `tsynth.generators.neural.once.learn_once`."""
-        view = self.view
-        if view.windowed:
-            living = np.flatnonzero(np.diff(view.offsets) > 0)
-            watched = np.maximum(view.end[living] - view.time[view.offsets[:-1][living]], 0.0)
+        watched = None
+        if self.view.windowed:
+            watched, (length, entity) = watched_encoding(self.encoder), watched_lengths(self.view)
             step = float(self.encoder.time_step_)
             fill(
-                self.encoder.timing.tail,
+                watched,
                 noised_histogram(
-                    self.ledger, "length of watching", watched, living, rho=3.0 * self.unit, step=step
+                    self.ledger, "length of watching", length, entity, rho=3.0 * self.unit, step=step
                 ),
             )
         rows, valued, scores = {}, {}, {}
-        found = self._once_fields()
+        found = once_fields(self.view, self.encoder, watched)
         for name, (field, has) in found.items():
             plain = name.removeprefix("static:")
             told, noise = self._count(
@@ -275,10 +262,11 @@ class Figures:
         if not self.faint:
             correlation = noised_copula(self.ledger, scores, 2.0 * self.unit).correlation
         empty = float(self.lengths.mass[0]) if self.lengths.edges[0] == 0 else 0.0
-        return {
+        made = {
             "names": names, "correlation": correlation, "rows": rows, "valued": valued,
             "empty": empty / max(float(self.lengths.mass.sum()), 1.0),
         }  # fmt: skip
+        return made if watched is None else made | {"watched": watched.to_state()}
 
     # -- time
 
