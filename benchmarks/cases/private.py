@@ -1,7 +1,8 @@
-"""What does differential privacy of whole entities cost: `markov_renewal` at epsilon 8 and 1 beside none?
+"""What does differential privacy of whole entities cost, at epsilon 8 and 1 beside none?
 
-Berka accounts and PBC patients, one half of the entities to learn from, the other to compare with. `times_floor` is
-the geometric mean of distance over that of two real halves, `rows` the synthetic rows made for each real one;
+`markov_renewal` and `autoregressive` on Berka accounts and PBC patients, one half of the entities to learn from, the
+other to compare with. `times_floor` is the geometric mean of distance over that of two real halves, `rows` the
+synthetic rows made for each real one;
 `membership` is the AUC of the best known attack that a training entity is told from an unseen one by (.5 is
 guessing), between `low` and `high` with a chance of 95 %. Delta is 1 / (10 n), so the number of entities is told;
 kinds, levels and rules of the tables count as not public and are named as leaks in the account. For each epsilon two
