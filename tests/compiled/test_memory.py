@@ -22,8 +22,9 @@ from tsynth.data.constraints import Constraints
 from tsynth.data.encoding import Encoder
 from tsynth.data.streams import key
 from tsynth.generators.neural import totals
+from tsynth.generators.neural.arrays import empty_memory, layout, limits, widest
 from tsynth.generators.neural.codes import table
-from tsynth.generators.neural.plan import fixed_features, layout, limits, plan
+from tsynth.generators.neural.plan import fixed_features, plan
 from tsynth.testing import EXAMPLES
 
 TICKED, GAPPED, MARKED = "mixed", "cohort", "events"
@@ -49,21 +50,13 @@ def world(example):
     )
 
 
-def empty(w):
-    return memory.make_memory(w.made["slots"], len(w.made["fields"]), int(w.made["tallies"][-1]))
-
-
-def widest(w):
-    return int(w.made["features"]) + 64
-
-
 def replayed(w, keep=1.0, end=None, seed=0):
     names = "at index value label weight row gat gindex gvalue low high grow own held here aim twin tally"
     end = np.full(w.view.n_entities, w.made["span"][1]) if end is None else end
     found = replay(
-        w.lay, empty(w), w.view.offsets, w.view.time, w.rows.code, w.rows.choice, w.rows.value, w.begin, end,
-        float(w.made["tick"]), keep, w.made["edges"], w.made["widths"], *w.fixed, key(seed, "replay"),
-        np.arange(w.view.n_entities), widest(w),
+        w.lay, empty_memory(w.made), w.view.offsets, w.view.time, w.rows.code, w.rows.choice, w.rows.value, w.begin,
+        end, float(w.made["tick"]), keep, w.made["edges"], w.made["widths"], *w.fixed, key(seed, "replay"),
+        np.arange(w.view.n_entities), widest(w.made),
     )  # fmt: skip
     return SimpleNamespace(**dict(zip(names.split(), found, strict=True)))
 
@@ -126,8 +119,8 @@ def walked(w, weights, lim=None, entities=None, given=None, begin=None, free=Tru
     begin = np.full(n, w.made["span"][0]) if begin is None else begin
     end = np.full(n, w.made["span"][1]) if end is None else end
     return walk(
-        w.lay, empty(w), weights, lim or w.lim, *given, begin, w.begin[entities % w.view.n_entities],
-        np.full(n, -np.inf), end, free, cut, *pick, key(seed, "walk"), entities, widest(w),
+        w.lay, empty_memory(w.made), weights, lim or w.lim, *given, begin, w.begin[entities % w.view.n_entities],
+        np.full(n, -np.inf), end, free, cut, *pick, key(seed, "walk"), entities, widest(w.made),
     )  # fmt: skip
 
 
@@ -329,12 +322,12 @@ def test_a_code_that_recurs_by_the_month_is_due():
     """Feature 6 of a code's moment: a month after its last row on the same day, or the last day of a shorter month."""
     w = world(TICKED)
     start, due = datetime.date(2023, 1, 31), {}
-    m = empty(w)
+    m = empty_memory(w.made)
     memory.forget(m, 0.0)
     epoch = datetime.date(1970, 1, 1)
     choice, value = np.zeros(len(w.made["fields"]), np.int64), np.zeros(len(w.made["fields"]))
     memory.remember(m, w.lay, (start - epoch).days * w.lay.day, 0, choice, value)
-    index, x = np.empty(widest(w), np.int32), np.empty(widest(w))
+    index, x = np.empty(widest(w.made), np.int32), np.empty(widest(w.made))
     place = w.made["at"][16] + w.made["slot"][0] * features.PER_MOMENT + 6
     for day in range(1, 75):
         date = start + datetime.timedelta(days=day)
@@ -508,8 +501,8 @@ def test_a_first_layer_kept_from_row_to_row_is_that_of_all_features(example):
     random = np.random.default_rng(0)
     weight = random.normal(size=(w.made["features"], 5)).astype(np.float32)
     sums = first_layer.make_sums(weight, np.ones(5, np.float32))
-    m, (at, index, value) = empty(w), w.fixed
-    bi, bx = np.empty(widest(w), np.int32), np.empty(widest(w))
+    m, (at, index, value) = empty_memory(w.made), w.fixed
+    bi, bx = np.empty(widest(w.made), np.int32), np.empty(widest(w.made))
     farthest = 0.0
     for i in range(3):
         fi, fx = index[at[i] : at[i + 1]], value[at[i] : at[i + 1]]
@@ -536,7 +529,7 @@ def test_lines_are_products_of_statics_and_memory_with_the_matrix_of_the_code(ex
     w = world(example)
     found, line = replayed(w), np.random.default_rng(1).normal(size=nets(w).line.shape).astype(np.float32)
     weights = nets(w)._replace(line=line)
-    m, (at, index, value), moved = empty(w), w.fixed, np.zeros(line.shape[2])
+    m, (at, index, value), moved = empty_memory(w.made), w.fixed, np.zeros(line.shape[2])
     assert line.shape[2] > 0
     for i in range(3):
         memory.forget(m, w.begin[i])

@@ -16,6 +16,7 @@ import tsynth  # noqa: E402
 from tsynth.data.streams import Streams  # noqa: E402
 from tsynth.errors import PrivacyWarning, ResourceError  # noqa: E402
 from tsynth.generators import checkpoints  # noqa: E402
+from tsynth.generators.neural.arrays import empty_memory  # noqa: E402
 from tsynth.generators.neural.once import draw_once  # noqa: E402
 from tsynth.testing import EXAMPLES  # noqa: E402
 
@@ -296,7 +297,7 @@ def test_a_long_entity_is_made_in_bounded_memory():
     from tsynth.compiled import memory
 
     one = fitted("events")
-    kept = one._memory(one.plan_)
+    kept = empty_memory(one.plan_)
     size = sum(a.nbytes for a in kept)
     assert size < 100_000
     n = 20_000
@@ -304,7 +305,7 @@ def test_a_long_entity_is_made_in_bounded_memory():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PrivacyWarning)
         long = model(tsynth.read(rows, entity="user", time="time", roles={"mark": "mark"}), steps=5)
-    assert sum(a.nbytes for a in long._memory(long.plan_)) < 100_000
+    assert sum(a.nbytes for a in empty_memory(long.plan_)) < 100_000
     made = long.sample(1, seed=1)
     assert 0 < made.n_rows <= long.plan_["most"]
     assert isinstance(kept, memory.Memory)

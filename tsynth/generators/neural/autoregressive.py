@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,18 +9,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tsynth import nets
-from tsynth.compiled import memory as memories
-from tsynth.compiled.fields import Nets
 from tsynth.data.encoding import Field, Rows
 from tsynth.data.streams import Streams, key
 from tsynth.generators.base import Generator
 from tsynth.generators.checkpoints import Checkpoint
 from tsynth.generators.neural import correcting, given, totals
+from tsynth.generators.neural.arrays import empty_memory, layout, widest
 from tsynth.generators.neural.codes import Table, levels_of, table
 from tsynth.generators.neural.noised import Figures, of_their_own
-from tsynth.generators.neural.once import draw_once, learn_once
-from tsynth.generators.neural.plan import fixed_features, layout, limits, plan, writable
+from tsynth.generators.neural.once import learn_once
+from tsynth.generators.neural.plan import fixed_features, plan
 from tsynth.generators.neural.priors import placed
+from tsynth.generators.neural.walks import fields_of, make_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +35,6 @@ __all__ = ["Autoregressive"]
 HELD_OUT = 0.12
 QUIET = 3.0
 """Quiet ticks that are kept for each row."""
-THREADS = 2
 
 
 class Autoregressive(Generator):
@@ -168,7 +166,7 @@ class Autoregressive(Generator):
         self.nets_ = {name: one.arrays for name, one in learned.items()}
         self.losses_ = {name: float(one.loss) for name, one in learned.items()}
         for turn in range(self.corrections):
-            self._correct(rows, turn)
+            correcting.correct(self, rows, turn)
 
     def _learn_noised(self, view: Rows, lengths: Histogram, ledger: Ledger, streams: Streams) -> None:
         from tsynth.generators.neural.private import SHARE, learn_private
@@ -187,7 +185,7 @@ class Autoregressive(Generator):
         self.plan_ = made
         self.losses_ = dict.fromkeys(self.nets_, float("nan"))
         for turn in range(self.corrections):
-            self._correct(figures.drawn, turn)  # rows drawn from what was told
+            correcting.correct(self, figures.drawn, turn)  # rows drawn from what was told
 
     def _replay(
         self,
@@ -217,9 +215,9 @@ class Autoregressive(Generator):
             keep = float(np.clip(QUIET * many / max(quiet, 1.0), 1e-6, 1.0))
         at, index, value = fixed_features(made, view.statics, view.n_entities)
         found = replay(
-            lay, self._memory(made), view.offsets, view.time, rows.code, rows.choice, rows.value, begin, end,
+            lay, empty_memory(made), view.offsets, view.time, rows.code, rows.choice, rows.value, begin, end,
             float(made["tick"]), keep, made["edges"], made["widths"], at, index, value, key(seed, "replay"),
-            np.arange(view.n_entities) if numbers is None else numbers, self._widest(made),
+            np.arange(view.n_entities) if numbers is None else numbers, widest(made),
         )  # fmt: skip
         row, label = found[5], found[3]
         entity = np.repeat(np.arange(view.n_entities), np.diff(view.offsets))
@@ -235,174 +233,22 @@ class Autoregressive(Generator):
             return np.full(view.n_entities, made["span"][1])
         return np.full(view.n_entities, np.inf)
 
-    @staticmethod
-    def _memory(made: dict[str, Any]) -> memories.Memory:
-        return memories.make_memory(made["slots"], len(made["fields"]), int(made["tallies"][-1]))
-
-    @staticmethod
-    def _widest(made: dict[str, Any]) -> int:
-        return int(made["features"]) + 64
-
-    # -- correcting
-
-    def _correct(self, rows: Table, turn: int) -> None:
-        """Sample, compare with what was learned from, and move codes, ends and low totals towards it."""
-        made = self.plan_
-        view = rows.view
-        # more tell nothing: few real entities err more than they do
-        most = min(3000, 200 + 4 * view.n_entities)
-        n = int(np.clip(200_000 // max(1, view.n_rows // max(view.n_entities, 1)), 200, most))
-        statics, _, (offsets, _), code, choice, score, _ = self._walk(
-            Streams(turn, "correct", range(n)), None
-        )
-        if made["codes"] > 1 or made["ticked"]:
-            shift = correcting.codes_shift(rows, code, n, made["codes"], made["ticked"])
-            bias = self.nets_["event"]["three.bias"].copy()
-            bias[: made["codes"]] += shift
-            self.nets_["event"] = {**self.nets_["event"], "three.bias": bias.astype(np.float32)}
-        if not made["ticked"] and not made["clock"]:
-            made["end_shift"] = correcting.ends_shift(
-                np.diff(view.offsets), np.diff(offsets), made["end_shift"]
-            )
-        prior = made["prior"].copy()
-        for f, choices in enumerate(made["field_choices"]):
-            if made["field_first"][f] < 0 and 1 < choices <= correcting.CHOICES:
-                shift = correcting.choices_shift(rows, f, choice[:, f], n, int(choices))
-                prior[f, :, :choices] += shift
-        made["prior"] = prior
-        if made["total"] >= 0:
-            sides = [
-                correcting.after_taking(
-                    at,
-                    made["sign"][codes] * totals.numbers(made, self.encoder_, c, v),
-                    totals.openings(made, self.encoder_, who, len(at) - 1),
-                )
-                for at, codes, c, v, who in (
-                    (view.offsets, rows.code, rows.choice, rows.value, view.statics),
-                    (offsets, code, choice, score, statics),
-                )
-            ]  # fmt: skip
-            if all(len(side) >= 200 for side in sides):
-                made["level_edges"], made["level_keep"] = correcting.levels_kept(
-                    sides[0], sides[1], made["level_edges"], made["level_keep"]
-                )
-
     # -- making
-
-    def _nets(self) -> Nets:
-        events, fields = self.nets_["event"], self.nets_["fields"]
-        gaps = self.nets_.get("gap")
-        made = self.plan_
-        if gaps is None:
-            none, short = np.zeros((1, 1), np.float32), np.zeros(1, np.float32)
-            gap = [none, short, none, short, none, np.zeros(2, np.float32)]
-        else:
-            gap = _layers(gaps)
-        flat, begin = [], [0]
-        outs = []
-        for f in range(len(made["fields"])):
-            parts = [
-                fields[f"heads.{f}.0.weight"].T, fields[f"heads.{f}.0.bias"], fields[f"heads.{f}.1.weight"].T,
-                fields[f"heads.{f}.2.weight"].T, fields[f"heads.{f}.1.bias"],
-            ]  # fmt: skip
-            flat += [np.ascontiguousarray(p, np.float32).ravel() for p in parts]
-            begin.append(begin[-1] + sum(p.size for p in parts))
-            outs.append(len(fields[f"heads.{f}.1.bias"]))
-        layers = [*_layers(events), *gap]
-        last: list[Any] = [
-            np.ascontiguousarray(np.concatenate([fields["one.weight"], fields["kind"]])), fields["one.bias"],
-            np.ascontiguousarray(fields["two.weight"].T), fields["two.bias"],
-            np.concatenate(flat) if flat else np.zeros(1, np.float32), np.array(begin, np.int64),
-            np.array([*outs, 0], np.int64), fields["line.weight"], made["ranks"],
-            len(fields["heads.0.0.bias"]) if outs else 1, 6,
-        ]  # fmt: skip
-        return Nets(*map(writable, [*layers, *last]))
-
-    def _walk(self, streams: Streams, conditions: dict[str, Field] | None) -> tuple[Any, ...]:
-        made = self.plan_
-        n = len(streams)
-        statics, begin, window = draw_once(self.once_, self.encoder_, streams.purpose("once"), conditions)
-        end = np.full(n, np.inf)
-        if made["clock"] or made["ticked"]:
-            end[:] = made["span"][1]
-        if "watched" in window:
-            end = begin + window["watched"]
-        elif not made["clock"]:
-            end[:] = made["span"][1]
-        if made["ticked"]:
-            begin = np.rint(begin / made["tick"]) * made["tick"]
-        at, index, value = fixed_features(made, statics, n)
-        origin = totals.openings(made, self.encoder_, statics, n)
-        offsets, time, code, choice, score = self._run(
-            streams.purpose("walk"), begin, end, origin, (at, index, value)
-        )
-        return statics, begin, (offsets, time), code, choice, score, window
-
-    def _run(
-        self,
-        streams: Streams,
-        begin: NDArray[np.float64],
-        end: NDArray[np.float64],
-        origin: NDArray[np.float64],
-        fixed: tuple[Any, ...],
-    ) -> tuple[Any, ...]:
-        """The walk in as many parts as there are threads."""
-        from tsynth.compiled.walk_rows import walk
-
-        made = self.plan_
-        lay, weights, lim = layout(made), self._nets(), limits(made)
-        fields = len(made["fields"])
-        n = len(begin)
-        at, index, value = fixed
-        entities = np.asarray(streams.entities, np.int64)
-        cuts = np.linspace(0, n, THREADS + 1).astype(int) if n >= 64 else np.array([0, n])
-
-        def part(a: int, b: int) -> tuple[Any, ...]:
-            size = b - a
-            low, high = at[a], at[b]
-            return walk(
-                lay, self._memory(made), weights, lim, np.zeros(size + 1, np.int64), np.zeros(0), np.zeros(0, np.int64),
-                np.zeros((0, fields), np.int64), np.zeros((0, fields)), begin[a:b], origin[a:b], np.full(size, -np.inf),
-                end[a:b], True, at[a : b + 1] - low, index[low:high], value[low:high], streams.key, entities[a:b],
-                self._widest(made),
-            )  # fmt: skip
-
-        with ThreadPoolExecutor(THREADS) as pool:
-            parts = list(pool.map(part, cuts[:-1], cuts[1:]))
-        lengths = np.concatenate([np.diff(p[0]) for p in parts])
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        return (offsets, *(np.concatenate([p[k] for p in parts]) for k in range(1, 5)))
 
     def _sample(self, entities: range, streams: Streams, conditions: dict[str, Field] | None) -> Rows:
         made = self.plan_
-        statics, begin, (offsets, time), code, choice, score, window = self._walk(streams, conditions)
+        statics, begin, window, walked = make_rows(self, streams, conditions)
+        offsets, time, code, choice, score = walked
         has = np.diff(offsets) > 0
         start, end = np.full(len(has), np.nan), np.full(len(has), np.nan)
         start[has], end[has] = time[offsets[:-1][has]], time[offsets[1:][has] - 1]
         if "lead" in window:
             start = start - window["lead"]
             end = np.where(has, np.maximum(begin + window["watched"], end), end)
-        fields = {}
-        if made["mark"] is not None:
-            low = made["lowest"]
-            fields[made["mark"]] = Field(
-                made["mark"],
-                (made["level"][code] + low).astype(np.int32),
-                None,
-                int(made["mark_choices"]),
-                nullable=low == 0,
-            )
-        for j, name in enumerate(made["fields"]):
-            first = int(made["field_first"][j])
-            fields[name] = Field(
-                name, choice[:, j].astype(np.int32), None if first < 0 else score[:, j],
-                int(made["field_choices"][j]), first,
-            )  # fmt: skip
-        timing = self.encoder_.timing
         return Rows(
-            offsets=offsets, time=time, start=start, end=end, fields=fields, statics=statics, mark=made["mark"],
-            calendar=made["calendar"], day=made["view_day"], step=made["step"], windowed="lead" in window,
-            timing=timing,
+            offsets=offsets, time=time, start=start, end=end, fields=fields_of(made, code, choice, score),
+            statics=statics, mark=made["mark"], calendar=made["calendar"], day=made["view_day"], step=made["step"],
+            windowed="lead" in window, timing=self.encoder_.timing,
         )  # fmt: skip
 
     def _forecast(self, view: Rows, horizon: float, paths: int, streams: Streams) -> Rows:
@@ -418,14 +264,6 @@ class Autoregressive(Generator):
     ) -> Rows:
         kind = given.BLANK if empty else given.HOLE
         return given.fill_view(self, view, missing, missing_once, kind, streams)
-
-
-def _layers(net: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-    out = []
-    for name in ("one", "two", "three"):
-        weight = net[f"{name}.weight"]  # the first layer is stored the other way round
-        out += [np.ascontiguousarray(weight if name == "one" else weight.T), net[f"{name}.bias"]]
-    return out
 
 
 def _joined(views: list[Rows]) -> Rows:

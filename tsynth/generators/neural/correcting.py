@@ -6,12 +6,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tsynth.data.streams import Streams
+from tsynth.generators.neural import totals
+from tsynth.generators.neural.walks import make_rows
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tsynth.generators.neural.autoregressive import Autoregressive
     from tsynth.generators.neural.codes import Table
 
-__all__ = ["after_taking", "choices_shift", "codes_shift", "ends_shift", "levels_kept"]
+__all__ = ["choices_shift", "codes_shift", "correct", "ends_shift", "levels_kept"]
+
+MOST, MOST_ROWS = 3000, 200_000
+"""Entities that are made for one comparison, at most, and rows that they have together."""
+TAKING = 200
+"""Rows that take from a running total, from which on its levels are compared."""
 
 LENGTHS = np.array([1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 40, 60, 90])
 """First lengths of the classes in which sequences end."""
@@ -21,6 +31,45 @@ CLASSES = 12
 """Classes of a running total below its median."""
 SHRINK = 4.0
 """Entities that agree, beside those that were counted."""
+
+
+def correct(model: Autoregressive, rows: Table, turn: int) -> None:
+    """Make rows, compare them with `rows`, and move codes, ends, choices and low totals of `model` towards these."""
+    made, encoder, view = model.plan_, model.encoder_, rows.view
+    # more tell nothing: few real entities err more than they do
+    most = min(MOST, 200 + 4 * view.n_entities)
+    n = int(np.clip(MOST_ROWS // max(1, view.n_rows // max(view.n_entities, 1)), 200, most))
+    statics, _, _, (offsets, _, code, choice, score) = make_rows(
+        model, Streams(turn, "correct", range(n)), None
+    )
+    if made["codes"] > 1 or made["ticked"]:
+        shift = codes_shift(rows, code, n, made["codes"], made["ticked"])
+        bias = model.nets_["event"]["three.bias"].copy()
+        bias[: made["codes"]] += shift
+        model.nets_["event"] = {**model.nets_["event"], "three.bias": bias.astype(np.float32)}
+    if not made["ticked"] and not made["clock"]:
+        made["end_shift"] = ends_shift(np.diff(view.offsets), np.diff(offsets), made["end_shift"])
+    prior = made["prior"].copy()
+    for f, choices in enumerate(made["field_choices"]):
+        if made["field_first"][f] < 0 and 1 < choices <= CHOICES:
+            prior[f, :, :choices] += choices_shift(rows, f, choice[:, f], n, int(choices))
+    made["prior"] = prior
+    if made["total"] >= 0:
+        wanted, got = (
+            _after_taking(
+                at,
+                made["sign"][codes] * totals.numbers(made, encoder, c, v),
+                totals.openings(made, encoder, who, len(at) - 1),
+            )
+            for at, codes, c, v, who in (
+                (view.offsets, rows.code, rows.choice, rows.value, view.statics),
+                (offsets, code, choice, score, statics),
+            )
+        )
+        if min(len(wanted), len(got)) >= TAKING:
+            made["level_edges"], made["level_keep"] = levels_kept(
+                wanted, got, made["level_edges"], made["level_keep"]
+            )
 
 
 def codes_shift(
@@ -147,7 +196,7 @@ def levels_kept(
     return edges, np.minimum(kept / np.median(kept[len(kept) // 2 :]), 1.0)
 
 
-def after_taking(
+def _after_taking(
     offsets: NDArray[np.int64], change: NDArray[np.float64], begin: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The running total after each row that takes from it."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tsynth.compiled.fill_rows import BLANK, HOLE, fill
-from tsynth.compiled.walk_rows import walk
 from tsynth.data.encoding import Field, Rows
 from tsynth.generators.ahead import times_ahead
 from tsynth.generators.copula import Copula, Margin
 from tsynth.generators.neural import totals
+from tsynth.generators.neural.arrays import empty_memory, layout, limits, weights, widest
 from tsynth.generators.neural.codes import table
 from tsynth.generators.neural.once import window_encodings
-from tsynth.generators.neural.plan import fixed_features, layout, limits
+from tsynth.generators.neural.plan import fixed_features
+from tsynth.generators.neural.walks import Given, fields_of, side_by_side, walk_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,17 +32,6 @@ BLOCK = 500_000
 """Rows of histories that are replayed at a time, those of all paths counted."""
 PATHS = 1 << 32
 """Numbers an entity has for its paths."""
-THREADS = 2
-
-
-class Given(NamedTuple):
-    """Rows as the walk takes them; a code or choice of `BLANK` is drawn."""
-
-    offsets: NDArray[np.int64]
-    time: NDArray[np.float64]
-    code: NDArray[np.int64]
-    choice: NDArray[np.int64]
-    value: NDArray[np.float64]
 
 
 # -- going on
@@ -81,16 +70,16 @@ def forecast(model: Autoregressive, view: Rows, horizon: float, paths: int, stre
     found = []
     for part in np.split(np.arange(len(whose)), np.flatnonzero(np.diff(block)) + 1):
         own = whose[part]
-        walked = _walk(
-            model, _picked(given, own), last[own], origin[own], since[own], until[own], steps is None,
-            _rows_of(fixed, own), streams.key, numbers[part],
+        walked = walk_rows(
+            made, model.nets_, _picked(given, own), last[own], origin[own], since[own], until[own],
+            _rows_of(fixed, own), streams.key, numbers[part], free=steps is None,
         )  # fmt: skip
         found.append(_after(walked, kept[own]))
     size = np.concatenate([np.diff(f[0]) for f in found])
     offsets = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
     time, code, choice, value = (np.concatenate([f[k] for f in found]) for k in range(1, 5))
     once = view.take(whose)
-    return replace(once, offsets=offsets, time=time, fields=_fields(made, code, choice, value))
+    return replace(once, offsets=offsets, time=time, fields=fields_of(made, code, choice, value))
 
 
 def _steps(model: Autoregressive, view: Rows, horizon: float) -> list[NDArray[np.float64]] | None:
@@ -158,46 +147,6 @@ def _rows_of(fixed: tuple[Any, ...], own: NDArray[np.int64]) -> tuple[Any, ...]:
     return out, index[place], value[place]
 
 
-def _walk(
-    model: Autoregressive,
-    given: Given,
-    begin: NDArray[np.float64],
-    origin: NDArray[np.float64],
-    since: NDArray[np.float64],
-    until: NDArray[np.float64],
-    free: bool,
-    fixed: tuple[Any, ...],
-    key: np.uint64,
-    numbers: NDArray[np.int64],
-) -> tuple[Any, ...]:
-    """Rows that are given, then new ones; in as many parts as there are threads."""
-    made = model.plan_
-    lay, nets, lim, widest = layout(made), model._nets(), limits(made), model._widest(made)
-    offsets, time, code, choice, value = given
-    at, index, x = fixed
-
-    def part(a: int, b: int) -> tuple[Any, ...]:
-        low, high = offsets[a], offsets[b]
-        return walk(
-            lay, model._memory(made), nets, lim, offsets[a : b + 1] - low, time[low:high], code[low:high],
-            choice[low:high], value[low:high], begin[a:b], origin[a:b], since[a:b], until[a:b], free,
-            at[a : b + 1] - at[a], index[at[a] : at[b]], x[at[a] : at[b]], key, numbers[a:b], widest,
-        )  # fmt: skip
-
-    parts = _side_by_side(part, len(numbers))
-    lengths = np.concatenate([np.diff(p[0]) for p in parts])
-    return (
-        np.concatenate([[0], np.cumsum(lengths)]),
-        *(np.concatenate([p[k] for p in parts]) for k in range(1, 5)),
-    )
-
-
-def _side_by_side(part: Any, size: int) -> list[Any]:
-    cuts = np.linspace(0, size, THREADS + 1).astype(int) if size >= 16 else np.array([0, size])
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(part, cuts[:-1].tolist(), cuts[1:].tolist()))
-
-
 def _after(walked: tuple[Any, ...], given: NDArray[np.int64]) -> tuple[Any, ...]:
     """The rows of each entity without its first `given`."""
     offsets = walked[0]
@@ -206,22 +155,6 @@ def _after(walked: tuple[Any, ...], given: NDArray[np.int64]) -> tuple[Any, ...]
     new = place >= np.repeat(given, lengths)
     left = np.maximum(lengths - given, 0)
     return (np.concatenate([[0], np.cumsum(left)]), *(array[new] for array in walked[1:]))
-
-
-def _fields(
-    made: dict[str, Any], code: NDArray[np.int64], choice: NDArray[np.int64], value: NDArray[np.float64]
-) -> dict[str, Field]:
-    """Codes, choices and values of rows as fields."""
-    out = {}
-    if made["mark"] is not None:
-        low = int(made["lowest"])
-        level = (made["level"][code] + low).astype(np.int32)
-        out[made["mark"]] = Field(made["mark"], level, None, int(made["mark_choices"]), nullable=low == 0)
-    for j, name in enumerate(made["fields"]):
-        first = int(made["field_first"][j])
-        scores = None if first < 0 else value[:, j]
-        out[name] = Field(name, choice[:, j].astype(np.int32), scores, int(made["field_choices"][j]), first)
-    return out
 
 
 # -- filling
@@ -262,7 +195,7 @@ def fill_view(
     for j, name in enumerate(made["fields"]):
         if name in missing:
             choice[missing[name], j] = kind
-    lay, nets, lim, widest = layout(made), model._nets(), limits(made), model._widest(made)
+    lay, nets, lim = layout(made), weights(made, model.nets_), limits(made)
     void = (made["level"] == 0) & (made["lowest"] == 0) & (made["mark"] is not None)
     origin = totals.openings(made, model.encoder_, statics, view.n_entities)
     at, index, x = fixed_features(made, statics, view.n_entities)
@@ -272,13 +205,14 @@ def fill_view(
     def part(a: int, b: int) -> tuple[Any, ...]:
         low, high = view.offsets[a], view.offsets[b]
         return fill(
-            lay, model._memory(made), model._memory(made), nets, lim, void, view.offsets[a : b + 1] - low,
+            lay, empty_memory(made), empty_memory(made), nets, lim, void, view.offsets[a : b + 1] - low,
             view.time[low:high], code[low:high], choice[low:high], rows.value[low:high], origin[a:b],
-            at[a : b + 1] - at[a], index[at[a] : at[b]], x[at[a] : at[b]], key, numbers[a:b], widest, FILLS, AHEAD,
+            at[a : b + 1] - at[a], index[at[a] : at[b]], x[at[a] : at[b]], key, numbers[a:b], widest(made), FILLS,
+            AHEAD,
         )  # fmt: skip
 
-    parts = _side_by_side(part, view.n_entities)
-    filled = _fields(made, *(np.concatenate([p[k] for p in parts]) for k in range(3)))
+    parts = side_by_side(part, view.n_entities)
+    filled = fields_of(made, *(np.concatenate([p[k] for p in parts]) for k in range(3)))
     return replace(view, fields=filled)
 
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from tsynth.generators.neural.arrays import MIXTURES
 from tsynth.nets.sparse import CompressedRows, SparseByCode, SparseLinear
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["MIXTURES", "Drop", "Fields", "Layers", "mixture", "out_width", "pointer"]
+__all__ = ["Drop", "Fields", "Layers", "mixture", "out_width", "pointer"]
 
 HIDDEN, SECOND, HEAD = 128, 64, 64
-MIXTURES = 6
 RING = 1 << 21
 
 

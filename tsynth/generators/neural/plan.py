@@ -8,8 +8,6 @@ import numpy as np
 
 from tsynth.compiled import memory
 from tsynth.compiled.features import OWN, PER_CODE, PER_MOMENT
-from tsynth.compiled.limits import Limits
-from tsynth.compiled.memory import Layout
 from tsynth.data.encoding.continuous import REACH, Continuous
 from tsynth.data.encoding.timing import gaps_of
 from tsynth.generators.neural.codes import lowest
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from tsynth.data.encoding.timing import Timing
     from tsynth.generators.neural.codes import Table
 
-__all__ = ["by_ticks", "fixed_features", "layout", "limits", "plan", "writable"]
+__all__ = ["by_ticks", "fixed_features", "plan"]
 
 SLOTS = 40
 """Codes with a memory of their own."""
@@ -264,43 +262,3 @@ def fixed_features(
     each = len(indices)
     at = np.arange(entities + 1, dtype=np.int64) * each
     return at, np.column_stack(indices).ravel().astype(np.int32), np.column_stack(values).ravel()
-
-
-def layout(made: dict[str, Any]) -> Layout:
-    """The layout that compiled loops take."""
-    parts = np.zeros(4, np.int64)
-    if made["calendar"] and made["day"] > 0:
-        lives = (made["span"][1] - made["span"][0]) / made["day"]
-        parts[:] = (lives >= 45, True, lives >= 300, made["subday"])
-    elif made["subday"]:
-        parts[3] = 1
-    day = float(made["day"]) if made["calendar"] or made["subday"] else 0.0
-    plain = Layout(
-        made["slot"], int(made["slots"]), made["field_choices"], made["field_first"], made["plain"], made["shown"],
-        made["kept"], made["tallies"], made["scale"], made["knots_gap"], made["knots_age"], made["knots_time"],
-        made["knots_count"], made["knots_level"], day, int(made["day_zero"]), made["days"],
-        float(made["day"]) if made["ticked"] else 0.0, parts, int(made["total"]), made["sign"], made["ratio_mean"],
-        made["ratio_level"], float(made["typical"]), made["lows"],
-        made["atoms"], made["knots"], made["knot_scores"], made["grids"], made["maps"], made["map_scores"], made["at"],
-    )  # fmt: skip
-    return Layout(*map(writable, plain))
-
-
-def limits(made: dict[str, Any]) -> Limits:
-    """The limits that compiled loops take."""
-    plain = Limits(
-        float(made["tick"]), made["edges"], made["inner"], float(made["step"]), made["hour_weight"],
-        int(made["most"]), int(made.get("least", 1)), made["most_tick"], made["most_month"], made["most_ever"],
-        made["day_of_month"],
-        made["to_month_end"], made["weekday"], made["pair"], made["opens"], made["follows"], made["prior"],
-        float(made["floor"]), made["level_edges"], made["level_keep"], made["end_shift"],
-    )  # fmt: skip
-    return Limits(*map(writable, plain))
-
-
-def writable(value: Any) -> Any:
-    """An array of one's own, that may be written to.
-
-    Loops need not be compiled anew then for a loaded model, whose arrays may not.
-    """
-    return np.array(value) if isinstance(value, np.ndarray) else value

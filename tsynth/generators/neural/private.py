@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from tsynth.compiled.features import OWN, PER_CODE, PER_MOMENT
 from tsynth.compiled.replay import densify
 from tsynth.data.privacy.ledger import ORDERS, epsilon_of
-from tsynth.generators.neural.networks import MIXTURES, mixture, out_width, pointer
+from tsynth.generators.neural.arrays import MIXTURES
+from tsynth.generators.neural.networks import mixture, out_width, pointer
 from tsynth.nets.privacy import fit_private
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tsynth.generators.neural.networks import MIXTURES, Fields, Layers, mixture, out_width, pointer
+from tsynth.generators.neural.arrays import MIXTURES
+from tsynth.generators.neural.networks import Fields, Layers, mixture, out_width, pointer
 from tsynth.generators.neural.task import Task
 from tsynth.nets.sparse import CompressedRows
 from tsynth.nets.training import generator
