@@ -10,16 +10,15 @@ import numpy as np
 
 from tsynth import nets
 from tsynth.data.encoding import Field, Rows
-from tsynth.data.streams import Streams, key
+from tsynth.data.streams import Streams
 from tsynth.generators.base import Generator
 from tsynth.generators.checkpoints import Checkpoint
 from tsynth.generators.neural import correcting, given, totals
-from tsynth.generators.neural.arrays import empty_memory, layout, widest
-from tsynth.generators.neural.codes import Table, levels_of, table
+from tsynth.generators.neural.codes import levels_of, table
+from tsynth.generators.neural.decisions import Quiet, decisions
 from tsynth.generators.neural.noised import Figures, of_their_own
 from tsynth.generators.neural.once import learn_once
-from tsynth.generators.neural.plan import fixed_features, plan
-from tsynth.generators.neural.priors import placed
+from tsynth.generators.neural.plan import plan
 from tsynth.generators.neural.walks import fields_of, make_rows
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["Autoregressive"]
 
 HELD_OUT = 0.12
-QUIET = 3.0
-"""Quiet ticks that are kept for each row."""
 
 
 class Autoregressive(Generator):
@@ -155,12 +152,9 @@ class Autoregressive(Generator):
         held = np.zeros(entities, np.bool_)
         if entities >= 40:
             held[order[: int(HELD_OUT * entities)]] = True
-        decisions = self._replay(rows, made, begin, seed)
-        entity = np.repeat(np.arange(entities), np.diff(view.offsets))
-        of_event = decisions[-1]
         learned, self.steps_ = learn(
-            made, decisions[:-1], rows.code, placed(made, rows), entity, held, of_event, seed, minutes, steps,
-            self._progress, None if self._checkpoint is None else partial(Checkpoint, self._checkpoint),
+            made, decisions(rows, made, begin, seed), held, seed, minutes, steps, self._progress,
+            None if self._checkpoint is None else partial(Checkpoint, self._checkpoint),
         )  # fmt: skip
         self.plan_ = made
         self.nets_ = {name: one.arrays for name, one in learned.items()}
@@ -175,63 +169,13 @@ class Autoregressive(Generator):
         nullable = {column.name for column in self.bare_schema_ if column.nullable}
         figures = Figures(rows, self.encoder_, ledger, SHARE * ledger.rho_left, lengths, nullable)
         made, self.once_ = figures.learn()
-        numbers = of_their_own(view)
-        decisions = self._replay(rows, made, np.zeros(view.n_entities), self._seed, numbers)
-        entity = np.repeat(np.arange(view.n_entities), np.diff(view.offsets))
-        self.nets_, self.steps_ = learn_private(
-            made, decisions[:-1], rows.code, placed(made, rows), entity, decisions[-1], figures, ledger,
-            self._budget[1],
-        )  # fmt: skip
+        quiet = Quiet(self.encoder_.timing.waiting_, self.n_rows_, of_their_own(view))
+        replayed = decisions(rows, made, np.zeros(view.n_entities), self._seed, quiet)
+        self.nets_, self.steps_ = learn_private(made, replayed, figures, ledger, self._budget[1])
         self.plan_ = made
         self.losses_ = dict.fromkeys(self.nets_, float("nan"))
         for turn in range(self.corrections):
             correcting.correct(self, figures.drawn, turn)  # rows drawn from what was told
-
-    def _replay(
-        self,
-        rows: Table,
-        made: dict[str, Any],
-        begin: NDArray[np.float64],
-        seed: int,
-        numbers: NDArray[np.int64] | None = None,
-    ) -> tuple[Any, ...]:
-        """Decisions of the rows, and the entity of each event.
-
-        With `numbers`, under differential privacy, which quiet ticks are kept hangs on nothing but these numbers of
-        the entities and what was told.
-        """
-        from tsynth.compiled.replay import replay
-
-        view = rows.view
-        lay = layout(made)
-        end = self._watched(view, made)
-        keep = 1.0
-        if made["ticked"]:
-            has = np.diff(view.offsets) > 0
-            quiet = np.sum(end[has] - view.time[view.offsets[:-1][has]]) / made["tick"]
-            many = view.n_rows
-            if numbers is not None:
-                quiet, many = self.encoder_.timing.waiting_, self.n_rows_
-            keep = float(np.clip(QUIET * many / max(quiet, 1.0), 1e-6, 1.0))
-        at, index, value = fixed_features(made, view.statics, view.n_entities)
-        found = replay(
-            lay, empty_memory(made), view.offsets, view.time, rows.code, rows.choice, rows.value, begin, end,
-            float(made["tick"]), keep, made["edges"], made["widths"], at, index, value, key(seed, "replay"),
-            np.arange(view.n_entities) if numbers is None else numbers, widest(made),
-        )  # fmt: skip
-        row, label = found[5], found[3]
-        entity = np.repeat(np.arange(view.n_entities), np.diff(view.offsets))
-        # an event decision without a row belongs to the entity of the row before it
-        last = np.maximum.accumulate(np.where(row >= 0, np.arange(len(row)), 0))
-        return (*found, entity[row[last]] if len(label) else np.zeros(0, np.int64))
-
-    def _watched(self, view: Rows, made: dict[str, Any]) -> NDArray[np.float64]:
-        """Time until which each entity is known to have been watched; infinite where its last row ends it."""
-        if view.windowed:
-            return np.where(np.isfinite(view.end), view.end, made["span"][1])
-        if made["clock"]:
-            return np.full(view.n_entities, made["span"][1])
-        return np.full(view.n_entities, np.inf)
 
     # -- making
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tsynth.generators.checkpoints import Checkpoint
+    from tsynth.generators.neural.decisions import Decisions
 
 __all__ = ["learn"]
 
@@ -30,33 +31,23 @@ SIDE_BY_SIDE = 0.65
 
 def learn(
     made: dict[str, Any],
-    found: tuple[Any, ...],
-    code: NDArray[np.int64],
-    value: NDArray[np.float64],
-    entity: NDArray[np.int64],
+    told: Decisions,
     held: NDArray[np.bool_],
-    entity_of_event: NDArray[np.int64],
     seed: int,
     minutes: float | None,
     steps: int | None,
     progress: Any,
     checkpoint: Callable[[str], Checkpoint] | None = None,
 ) -> tuple[dict[str, Learned], int]:
-    """Learn every network from the decisions of `tsynth.compiled.replay`.
+    """Learn every network from the decisions of rows.
 
     Parameters
     ----------
     made : dict
         The plan.
-    found : tuple
-        What `replay` returned.
-    code : int64 array, (R,)
-    value : float64 array, (R, fields)
-    entity : int64 array, (R,)
-        Code, values and entity of each row.
+    told : Decisions
     held : bool array, (N,)
         Entities that are only looked at.
-    entity_of_event : int64 array
     seed : int
     minutes, steps : optional
         Time budget; exact number of steps of the longest task.
@@ -69,42 +60,16 @@ def learn(
     dict of str to Learned, int
         By network, and the number of steps of the longest.
     """
-    (
-        at,
-        index,
-        x,
-        label,
-        weight,
-        row,
-        gat,
-        gindex,
-        gx,
-        low,
-        high,
-        grow,
-        own,
-        held_choice,
-        here,
-        aim,
-        twin,
-        tally,
-    ) = found
-    events = CompressedRows(at, index, x, made["features"])
-    tasks = [
-        event_task(made, events, label, weight, held[entity_of_event], seed),
-        field_task(
-            made, events, row, code, entity, held, own, held_choice, here, aim, twin, tally, value, seed
-        ),
-    ]
+    events = CompressedRows(told.event_at, told.event_index, told.event_value, made["features"])
+    tasks = [event_task(made, events, told, held, seed), field_task(made, events, told, held, seed)]
     if not made["ticked"]:
-        gaps = CompressedRows(gat, gindex, gx, made["features"])
-        tasks.append(gap_task(made, gaps, low, high, held[entity[grow]], seed))
+        tasks.append(gap_task(made, told, held, seed))
     longest = max(task.usual for task in tasks)
     kept = None
     if checkpoint is not None:
         kept = checkpoint(
             fingerprint(
-                made, found, code, value, entity, held, seed, minutes, steps, torch.__version__,
+                made, told, held, seed, minutes, steps, torch.__version__,
                 [(t.name, t.batch, t.usual, arrays(t.net)) for t in tasks],
             )
         )  # fmt: skip

@@ -14,7 +14,7 @@ References
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,15 +24,15 @@ from tsynth.compiled.features import OWN, PER_CODE, PER_MOMENT
 from tsynth.compiled.replay import densify
 from tsynth.data.privacy.ledger import ORDERS, epsilon_of
 from tsynth.generators.neural.arrays import MIXTURES
-from tsynth.generators.neural.networks import mixture, out_width, pointer
+from tsynth.generators.neural.losses import field_asked, gap_losses
+from tsynth.generators.neural.networks import out_width
 from tsynth.nets.privacy import fit_private
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from tsynth.data.privacy import Ledger
+    from tsynth.generators.neural.decisions import Decisions
     from tsynth.generators.neural.noised import Figures
 
 __all__ = ["SHARE", "learn_private"]
@@ -55,18 +55,6 @@ STEADY = (0, 1, 3, 4)
 """Places in a code's memory: never came, log of times, share of rows, came once."""
 WEIGHTS = {"event": 1.0, "gap": 1.0, "fields": 1.5}
 """Shares of the budget."""
-
-
-class Told(NamedTuple):
-    """What is known of the fields of rows, and what is to be drawn; arrays of `tsynth.compiled.replay`."""
-
-    code: NDArray[np.int64]
-    held: NDArray[np.int32]
-    here: NDArray[np.int32]
-    aim: NDArray[np.int32]
-    twin: NDArray[np.bool_]
-    tally: NDArray[np.float32]
-    value: NDArray[np.float64]
 
 
 class Linear(nn.Module):
@@ -105,29 +93,15 @@ class Dense:
 
 
 def learn_private(
-    made: dict[str, Any],
-    found: tuple[Any, ...],
-    code: NDArray[np.int64],
-    value: NDArray[np.float64],
-    entity: NDArray[np.int64],
-    entity_of_event: NDArray[np.int64],
-    figures: Figures,
-    ledger: Ledger,
-    steps: int | None,
+    made: dict[str, Any], told: Decisions, figures: Figures, ledger: Ledger, steps: int | None
 ) -> tuple[dict[str, dict[str, NDArray[np.float32]]], int]:
-    """Weights of every network from the decisions of `tsynth.compiled.replay`, within what is left of the budget.
+    """Weights of every network from the decisions of rows, within what is left of the budget.
 
     Parameters
     ----------
     made : dict
         The plan, of noised figures.
-    found : tuple
-        What `replay` returned.
-    code : int64 array, (R,)
-    value : float64 array, (R, fields)
-    entity : int64 array, (R,)
-        Code, placed values and entity of each row.
-    entity_of_event : int64 array
+    told : Decisions
     figures : Figures
     ledger : Ledger
     steps : int, optional
@@ -138,8 +112,6 @@ def learn_private(
     dict of str to dict of arrays, int
         As those of `tsynth.generators.neural.networks`, and the steps.
     """
-    at, index, x, label, weight, row, gat, gindex, gx, low, high, grow, own, *rest = found
-    held, here, aim, twin, tally = rest
     steps = STEPS if steps is None else steps
     wanted = {
         "event": made["codes"] > 1 or made["ticked"],
@@ -170,22 +142,28 @@ def learn_private(
         first = np.searchsorted(used, made["at"][1])  # no row came before
         net.heads[0].weight[:codes, first] = torch.from_numpy(figures.first_logits()).float()
     if wanted["event"]:
-        dense, labels = Dense(at, index, x, used, made["features"]), torch.from_numpy(label)
-        weights = torch.from_numpy(weight.astype(np.float32))
+        dense = Dense(told.event_at, told.event_index, told.event_value, used, made["features"])
+        labels = torch.from_numpy(told.label)
+        weights = torch.from_numpy(told.weight.astype(np.float32))
         options = outs if made["ticked"] else codes
 
         def event(net: Any, rows: NDArray[np.int64]) -> Tensor:
             logits = net.heads[0](dense(rows))[:, :options]
             return nn.functional.cross_entropy(logits, labels[rows], reduction="none") * weights[rows]
 
-        descend("event", net, event, entity_of_event, CLIP)
+        descend("event", net, event, told.entity_of_event, CLIP)
     out["event"] = _as_layers(net, used, made)
     if wanted["gap"]:
         net = Linear([(len(used), len(made["edges"]))])
         with torch.no_grad():
             net.heads[0].bias.copy_(torch.from_numpy(figures.gap_logits(made["edges"])))
-        each = _gap_losses(Dense(gat, gindex, gx, used, made["features"]), low, high, len(made["edges"]))
-        descend("gap", net, each, entity[grow], CLIP)
+        dense_gap = Dense(told.gap_at, told.gap_index, told.gap_value, used, made["features"])
+        low, high = torch.from_numpy(told.low), torch.from_numpy(told.high)
+
+        def gap(net: Any, rows: NDArray[np.int64]) -> Tensor:
+            return gap_losses(net.heads[0](dense_gap(rows)), low[rows], high[rows])
+
+        descend("gap", net, gap, told.entity[told.gap_row], CLIP)
         out["gap"] = _as_layers(net, used, made)
     shared, mine = _shared(made), _own(made)
     ins = [len(shared) + len(m) for m in mine]
@@ -193,21 +171,21 @@ def learn_private(
     net = Linear([(i, out_width(*size)) for i, size in zip(ins, sizes, strict=True)])
     _begin_values(net, made, len(shared), mine)
     if wanted["fields"]:
-        event_of_row = np.empty(len(code), np.int64)
-        event_of_row[row[row >= 0]] = np.flatnonzero(row >= 0)
-        dense_row = Dense(at, index, x, shared, made["features"])
-        told = Told(code, held, here, aim, twin, tally, value)
+        event_of_row = told.event_of_row()
+        dense_row = Dense(told.event_at, told.event_index, told.event_value, shared, made["features"])
         prior = torch.from_numpy(made["prior"])
 
         def fields(net: Any, rows: NDArray[np.int64]) -> Tensor:
             about = dense_row(event_of_row[rows])
             total = torch.zeros(len(rows))
             for f, head in enumerate(net.heads):
-                u = torch.from_numpy(own[rows[:, None], made["widths"][f] + mine[f]])
-                total = total + _field_losses(made, prior, f, head(torch.cat([about, u], 1)), told, rows)
+                u = torch.from_numpy(told.own[rows[:, None], made["widths"][f] + mine[f]])
+                asked = field_asked(made, prior, f, head(torch.cat([about, u], 1)), told, rows)
+                losses = nn.functional.cross_entropy(asked.logits, asked.aim, reduction="none")
+                total = total + losses.index_add(0, asked.new.nonzero()[:, 0], -asked.density)
             return total
 
-        descend("fields", net, fields, entity, CLIP * math.sqrt(len(mine)))
+        descend("fields", net, fields, told.entity, CLIP * math.sqrt(len(mine)))
     out["fields"] = _as_trunk(net, shared, mine, made)
     return out, steps
 
@@ -219,50 +197,6 @@ def _pace(noise: float, steps: int) -> float:
     """
     wander = LENGTH * noise * math.sqrt(steps / 3.0) / (1.0 - MOMENTUM)
     return min(RATE, WANDER / max(wander, 1e-12))
-
-
-def _gap_losses(
-    dense: Dense, low: NDArray[np.int64], high: NDArray[np.int64], classes: int
-) -> Callable[[Any, NDArray[np.int64]], Tensor]:
-    place = torch.arange(classes)
-    least, most = torch.from_numpy(low), torch.from_numpy(high)
-
-    def each(net: Any, rows: NDArray[np.int64]) -> Tensor:
-        logits = net.heads[0](dense(rows))
-        inside = (place >= least[rows][:, None]) & (place <= most[rows][:, None])
-        kept = logits.masked_fill(~inside, -1e9)
-        return torch.logsumexp(logits, 1) - torch.logsumexp(kept, 1)
-
-    return each
-
-
-def _field_losses(
-    made: dict[str, Any], prior: Tensor, f: int, out: Tensor, told: Told, rows: NDArray[np.int64]
-) -> Tensor:
-    """Loss of field `f` of each row, (B,), whose outputs are `out`, (B, outs)."""
-    size, start = int(made["field_choices"][f]), int(made["field_first"][f])
-    options = size + (2 if start >= 0 else 0)
-    logits = out[:, :options]
-    before = torch.from_numpy(told.held[rows, f].astype(np.int64))
-    same = torch.from_numpy(told.here[rows, f].astype(np.int64))
-    logits = logits + pointer(before, out[:, options], options) + pointer(same, out[:, options + 1], options)
-    a, b = int(made["tallies"][f]), int(made["tallies"][f + 1])
-    if b > a:
-        seen = torch.from_numpy(told.tally[rows, a:b]) * out[:, options + 2 : options + 3]
-        logits = torch.cat([logits[:, :size] + seen, logits[:, size:]], 1)
-    logits = logits + prior[f][torch.from_numpy(told.code[rows])][:, :options]
-    if start >= 0:
-        may = torch.stack([same >= start, torch.from_numpy(told.twin[rows, f])], 1)
-        logits = torch.cat([logits[:, :size], logits[:, size:].masked_fill(~may, -1e9)], 1)
-    target = torch.from_numpy(told.aim[rows, f].astype(np.int64))
-    losses = nn.functional.cross_entropy(logits, target, reduction="none")
-    if start >= 0:
-        valued = (target >= start) & (target < size)
-        if bool(valued.any()):
-            z = torch.from_numpy(told.value[rows, f].astype(np.float32))[valued]
-            new = -mixture(out[valued, options + 3 :], z)
-            losses = losses.index_add(0, valued.nonzero()[:, 0], new)
-    return losses
 
 
 # -- what is looked at
