@@ -475,6 +475,32 @@ def test_one_event_and_empty_entities():
     assert np.mean(lengths == 0) == pytest.approx(np.exp(-1), abs=0.05)
 
 
+@pytest.mark.parametrize("name", ["poisson", "renewal"])
+def test_a_type_never_seen_is_refused(name):
+    draw = np.random.default_rng(13)
+    kind, time = draw.integers(0, 3, 200), draw.uniform(0, 50, 200)
+    whole = table(np.arange(200) // 20, time, kind=kind)
+    generator = tsynth.create(name).fit(whole.keep_rows(whole.codes("kind") < 2))
+    with pytest.raises(DataError, match="kind: row .* never seen"):
+        generator.forecast(whole, 5.0, paths=1)
+    if name == "poisson":
+        with pytest.raises(DataError, match="kind: row .* never seen"):
+            generator.diagnose(whole)
+
+
+def test_static_columns_of_which_nothing_was_learned_come_back_null():
+    schema = Schema(
+        (
+            Column("id", kind="identifier", role="entity", static=True, dtype="string"),
+            Column("t", kind="continuous", role="time", dtype="double"),
+            Column("sex", kind="category", static=True, nullable=True, levels=("f", "m"), dtype="string"),
+        ),
+        time_unit="h",
+    )
+    made = Poisson.from_parameters(schema, baseline=2.0, window=(0.0, 5.0)).sample(3, seed=1)
+    assert made.column("sex").null_count == 3
+
+
 @pytest.mark.parametrize("name", ["poisson", "renewal", "hawkes"])
 def test_a_wrong_window_is_told_in_dates(name):
     rows = {"who": ["a", "a", "b"], "day": np.array(["2024-03-01", "2024-05-20", "2024-04-02"], "M8[D]")}

@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from tsynth.data.schema import Schema
     from tsynth.data.streams import Streams
 
-__all__ = ["GAP", "age_of", "draw", "go_on", "learn", "merge", "nulls", "place_of", "rows_of"]
+__all__ = [
+    "GAP",
+    "age_of",
+    "draw",
+    "go_on",
+    "learn",
+    "merge",
+    "nothing",
+    "picked",
+    "place_of",
+    "rows_of",
+]
 
 GAP = "(gap)"
 
@@ -122,8 +133,10 @@ def draw(
     gap : (Field, float64 array (R,)), optional
         Gaps and their scores, where they were drawn like a value; else they are those of `time`.
     """
+    fields = coding.fields(code)
     if not state:
-        return coding.fields(code) | nulls(encoder, coding, len(code))
+        fields |= fixed or {}
+        return {c.name: nothing(c.name, len(code)) for c in encoder.schema.dynamic} | fields
     timing = encoder.timing
     models = [values.FieldModel(**one) for one in state["fields"]]
     total = state["total"]
@@ -133,7 +146,6 @@ def draw(
         gap = told, models[0].score(told)
     others = [gap]
     skeleton = values.Skeleton(offsets, code, coding.codes, age_of(offsets, time, timing.typical_, since))
-    fields = coding.fields(code)
     for model in models[1:]:
         if fixed is not None and model.name in fixed:
             fields[model.name] = fixed[model.name]
@@ -149,48 +161,84 @@ def draw(
     return fields
 
 
-def nulls(encoder: Encoder, coding: Coding, rows: int) -> dict[str, Field]:
-    """Null in every column that is no part of the code."""
-    names = [c.name for c in encoder.schema.dynamic if c.name not in coding.names]
-    return {name: Field(name, np.zeros(rows, np.int32), None, 1) for name in names}
-
-
 def go_on(
     state: dict[str, Any],
     encoder: Encoder,
     coding: Coding,
     history: Rows,
+    whose: NDArray[np.int64],
     offsets: NDArray[np.int64],
     time: NDArray[np.float64],
     code: NDArray[np.int32],
     streams: Streams,
+    opening: Streams,
+    most: int | None = None,
+    fixed: dict[str, Field] | None = None,
 ) -> dict[str, Field]:
-    """All fields of rows that follow those of `history`, entity by entity; arguments as for `draw`."""
-    before, after = np.diff(history.offsets), np.diff(offsets)
-    whole = history.offsets + offsets
-    place = np.arange(int(whole[-1])) - np.repeat(whole[:-1], before + after)
-    old = place < np.repeat(before, before + after)
-    times, codes = np.empty(len(old)), np.empty(len(old), np.int32)
-    times[old], times[~old] = history.time, time
-    codes[old], codes[~old] = coding.code(history), code
-    known = {}
-    for name, field in history.fields.items():
-        choice = np.zeros(len(old), np.int32)
-        choice[old] = field.choice
-        value = None if field.value is None else np.zeros(len(old))
-        if value is not None and field.value is not None:
-            value[old] = field.value
-        known[name] = replace(field, choice=choice, value=value)
-    models = [one["name"] for one in state.get("fields", ())]
-    opening = streams.purpose("opening").normal(len(models))
-    score = {f"value:{name}": opening[:, j] for j, name in enumerate(models)}
+    """All fields of the new rows of paths, which remember the rows before them; other arguments as for `draw`.
+
+    Parameters
+    ----------
+    history : Rows
+        Of N entities.
+    whose : int64 array, (K,)
+        Entity that each path goes on from.
+    offsets, time, code : arrays
+        New rows of K paths.
+    opening : Streams
+        Of the paths, for first values where an entity has no row yet.
+    most : int, optional
+        Last rows of each entity that are remembered; all of them where a running total is known.
+    """
+    if not state:
+        return draw(state, encoder, coding, offsets, time, code, {}, {}, streams, fixed=fixed)
+    lengths, added = np.diff(history.offsets)[whose], np.diff(offsets)
+    kept = lengths if most is None or state["total"] else np.minimum(lengths, most)
+    whole = np.concatenate([[0], np.cumsum(kept + added)]).astype(np.int64)
+    row = np.arange(whole[-1]) - np.repeat(whole[:-1], kept + added)
+    old = row < np.repeat(kept, kept + added)
+    source = (np.repeat(history.offsets[1:][whose] - kept, kept + added) + row)[old]
+
+    def both(before: NDArray[Any], after: NDArray[Any]) -> NDArray[Any]:
+        out = np.empty(len(old), before.dtype)
+        out[old], out[~old] = before[source], after
+        return out
+
+    def field(name: str, after: Field) -> Field:
+        one = history.fields[name]
+        choice = both(one.choice, after.choice)
+        if one.value is None:
+            return replace(one, choice=choice)
+        fresh = np.zeros(len(time)) if after.value is None else after.value
+        return replace(one, choice=choice, value=both(one.value, fresh))
+
+    begin = np.zeros(history.n_entities)
+    has = np.diff(history.offsets) > 0
+    begin[has] = history.time[history.offsets[:-1][has]]
+    since = begin[whose]
+    fresh = (lengths == 0) & (added > 0)
+    since[fresh] = time[offsets[:-1][fresh]]
+    names = [one["name"] for one in state["fields"]]
+    score = opening.normal(len(names))
+    blank = nothing("", len(time))
     made = draw(
-        state, encoder, coding, whole, times, codes, history.statics, score, streams, history=(before, known)
-    )
-    return {
-        name: replace(f, choice=f.choice[~old], value=None if f.value is None else f.value[~old])
-        for name, f in made.items()
-    }
+        state, encoder, coding, whole, both(history.time, time), both(coding.code(history), code),
+        {n: picked(f, whose) for n, f in history.statics.items()},
+        {f"value:{name}": score[:, j] for j, name in enumerate(names)}, streams,
+        since=since, fixed={n: field(n, f) for n, f in (fixed or {}).items()},
+        history=(kept.astype(np.int64), {n: field(n, blank) for n in names if n in history.fields}),
+    )  # fmt: skip
+    return {n: picked(f, ~old) for n, f in made.items()}
+
+
+def nothing(name: str, size: int) -> Field:
+    """A column of nulls."""
+    return Field(name, np.zeros(size, np.int32), None, 1)
+
+
+def picked(field: Field, at: NDArray[Any]) -> Field:
+    """The rows of a field at these places or under this mask."""
+    return replace(field, choice=field.choice[at], value=None if field.value is None else field.value[at])
 
 
 def rows_of(

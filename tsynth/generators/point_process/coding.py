@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsynth.data.encoding import Field, Rows
+from tsynth.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,6 +84,27 @@ class Coding:
         for name, size, low in zip(self.names, self.sizes, self.lowest, strict=True):
             out = out * size + np.maximum(view.fields[name].choice - low, 0)
         return out.astype(np.int32)
+
+    def known(self, view: Rows) -> NDArray[np.int32]:
+        """Code of each row of data that were not learned from.
+
+        Raises
+        ------
+        DataError
+            A row is of a type that was never seen.
+        """
+        for name, low in zip(self.names, self.lowest, strict=True):
+            strange = view.fields[name].choice < low
+            if strange.any():
+                row = int(np.argmax(strange))
+                entity = int(np.searchsorted(view.offsets, row, side="right")) - 1
+                raise DataError(
+                    f"row {row}, of entity number {entity}, is of a type that was never seen when learning",
+                    column=name,
+                    row=row,
+                    fix="learn from data that hold every type, or leave such rows out",
+                )
+        return self.code(view)
 
     def rest(self, view: Rows) -> list[Field]:
         """Fields that are no part of the code."""

@@ -9,10 +9,9 @@ import numpy as np
 from tsynth.data.encoding import Field, Rows
 from tsynth.data.streams import Streams
 from tsynth.errors import UsageError
-from tsynth.generators.base import Generator
-from tsynth.generators.point_process import beside, jitter, onces, without_data
-from tsynth.generators.point_process.coding import Coding
+from tsynth.generators.point_process import jitter, onces, without_data
 from tsynth.generators.point_process.covariates import Design
+from tsynth.generators.point_process.event_generator import EventGenerator
 from tsynth.generators.point_process.excitation.simulation import Sizes
 from tsynth.generators.point_process.hawkes_diagnosis import judged, told
 from tsynth.generators.point_process.hawkes_fit import Asked, check_count, learn_process
@@ -22,7 +21,7 @@ from tsynth.generators.point_process.hawkes_parameters import (
     process_of,
     process_to_state,
 )
-from tsynth.generators.point_process.hawkes_paths import Paths, batched, nothing, picked
+from tsynth.generators.point_process.hawkes_paths import Paths, batched
 from tsynth.generators.point_process.windows import check_windows
 
 if TYPE_CHECKING:
@@ -42,8 +41,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Hawkes"]
 
+REMEMBERED = 100
+"""Last rows of each entity that its new values remember; all of them where a running total is known."""
 
-class Hawkes(Generator):
+
+class Hawkes(EventGenerator):
     """Events that make later events likelier: clusters, aftershocks, bursts of payments; with values beside them.
 
     Each event raises the intensity of every type of event for a while: intensity of type i is a baseline plus the sum
@@ -95,7 +97,7 @@ class Hawkes(Generator):
         The process, and its estimates, standard errors, log-likelihood and messages.
     frailty_ : dict
         Variance of the gamma factors, and how sequences end.
-    coding_, values_, once_, ties_, covariates_, opening_, sizes_ : dict or list
+    coding_, beside_, once_, ties_, covariates_, opening_, sizes_ : dict or array
         What else was learned, as plain values and arrays.
 
     References
@@ -120,7 +122,6 @@ class Hawkes(Generator):
     """
 
     name: ClassVar[str] = "hawkes"
-    takes: ClassVar[str] = "rows"
     cannot_keep: ClassVar[tuple[str, ...]] = (
         "the order of types beyond what excitation gives: a row that must follow another may come without it",
         "rows that are due on a day (rents, interest), and silence after a row, unless a link lets events inhibit",
@@ -133,10 +134,6 @@ class Hawkes(Generator):
     process_: dict[str, Any]
     fit_: dict[str, Any]
     frailty_: dict[str, Any]
-    coding_: dict[str, Any]
-    values_: dict[str, Any]
-    once_: dict[str, Any]
-    ties_: dict[str, Any]
     covariates_: dict[str, Any]
     opening_: NDArray[np.float64]
     sizes_: dict[str, Any]
@@ -184,18 +181,11 @@ class Hawkes(Generator):
         check_windows(data)
 
     def _learn(self, view: Rows, streams: Streams) -> dict[str, Any]:
-        coding = Coding.of(view)
-        code = coding.code(view)
-        sums, heads = beside.learn(view, coding, code, self.encoder_, self.constraints_)
-        size = None if self.size is None else self._numbers(view.fields[self.size])
-        return {
-            **onces.learn(view, heads),
-            "time": view.time,
-            "code": code,
-            "size": size,
-            "coding": coding.to_state(),
-            "values": sums,
-        }
+        return {**super()._learn(view, streams), "size": self._sizes(view)}
+
+    def _sizes(self, view: Rows) -> NDArray[np.float64] | None:
+        """What drives each row's excitation, (R,)."""
+        return None if self.size is None else self._numbers(view.fields[self.size])
 
     def _numbers(self, field: Field) -> NDArray[np.float64]:
         encoding: Any = self.encoder_.encodings[field.name]
@@ -203,25 +193,21 @@ class Hawkes(Generator):
         return numbers
 
     def _merge(self, states: list[dict[str, Any]]) -> None:
-        self.coding_ = states[0]["coding"]
-        coding = Coding.from_state(self.coding_)
-        found = onces.gather(states)
-        timing = self.encoder_.timing
-        window = found.window(
-            self.window, timing, windowed=self.encoder_.windowed_, calendar=self._calendar()
-        )
-        time, code = (np.concatenate([s[n] for s in states]) for n in ("time", "code"))
+        found = self._gathered(states)
         size = None if self.size is None else np.concatenate([s["size"] for s in states])
         learned = learn_process(
-            self._asked(), self.encoder_, coding, found, window, time, code, size,
-            seed=self._seed, calendar=self._calendar(), progress=self._progress,
+            self._asked(), self.encoder_, found, size, seed=self._seed, calendar=self._calendar(),
+            progress=self._progress,
         )  # fmt: skip
         self.process_, self.fit_ = process_to_state(learned.process), learned.fit
         self.ties_, self.frailty_ = learned.ties, learned.frailty
         self.covariates_, self.opening_, self.sizes_ = learned.covariates, learned.opening, learned.sizes
-        self.values_ = beside.merge([s["values"] for s in states])
         once = onces.Once.of(
-            found, window, learned.extras, schema=self.bare_schema_, step=self.encoder_.time_step_
+            found.entities,
+            found.window,
+            learned.extras,
+            schema=self.bare_schema_,
+            step=self.encoder_.time_step_,
         )
         self.once_ = once.to_state()
 
@@ -324,19 +310,19 @@ class Hawkes(Generator):
         return Paths(process_from_state(self.process_), streams, self.frailty_, self.opening_, sizes)
 
     def _sample(self, entities: range, streams: Streams, conditions: dict[str, Field] | None) -> Rows:
-        coding = Coding.from_state(self.coding_)
         paths = self._paths(streams)
         if "fixed" in self.once_:
             start, end = (np.full(len(entities), x) for x in self.once_["fixed"])
             events = paths.draw(start, end, paths.scale())
             statics, score = dict(conditions or {}), {}
         else:
-            once = onces.Once.from_state(self.once_, self.bare_schema_)
-            drawn = once.draw(streams, conditions)
+            drawn = self._once().draw(streams, conditions)
             statics, score = drawn.statics, drawn.score
             scale = paths.factors(drawn, self._by_covariates(statics, len(entities)))
             events = paths.sequences(drawn, scale, self._ties())
-        return self._rows(events, coding, statics, score, streams)
+        offsets, time, code, fixed = self._filled(events, streams)
+        end = np.maximum(events.end, events.start)
+        return self._rows(offsets, time, code, events.start, end, statics, score, streams, fixed)
 
     def _ties(self) -> jitter.Ties:
         return jitter.Ties(**self.ties_["ties"])
@@ -348,44 +334,16 @@ class Hawkes(Generator):
         design = Design.from_state(self.covariates_["design"])
         return np.asarray(np.exp(design.matrix(statics, entities) @ self.covariates_["coefficients"]))
 
-    def _rows(
-        self,
-        events: Events,
-        coding: Coding,
-        statics: dict[str, Field],
-        score: dict[str, NDArray[np.float64]],
-        streams: Streams,
-        history: History | None = None,
-    ) -> Rows:
-        """Rows of events with values beside them; of a continuation the new ones alone."""
+    def _filled(
+        self, events: Events, streams: Streams
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int32], dict[str, Field]]:
+        """Offsets, times, types and sizes of the rows of events."""
         offsets, time, code, event = batched(events, self.ties_, streams)
-        start, end = events.start, np.maximum(events.end, events.start)
         fixed = {}
         if events.size is not None and self.size is not None:
             encoding: Any = self.encoder_.encodings[self.size]
             fixed[self.size] = encoding.encode_values(events.size[event])
-        if not self.values_:
-            fields = coding.fields(code) | fixed
-            fields |= {
-                c.name: nothing(c.name, len(code)) for c in self.bare_schema_.dynamic if c.name not in fields
-            }
-            statics = statics | {
-                c.name: nothing(c.name, len(start))
-                for c in self.bare_schema_.statics
-                if c.name not in statics
-            }
-        elif history is None:
-            fields = beside.draw(
-                self.values_, self.encoder_, coding, offsets, time, code, statics, score,
-                streams.purpose("values"), fixed=fixed,
-            )  # fmt: skip
-        else:
-            fields = history.beside(
-                self.values_, self.encoder_, coding, (offsets, time, code), statics, fixed
-            )
-        return beside.rows_of(
-            self.encoder_, self.bare_schema_, coding, offsets, time, start, end, fields, statics
-        )
+        return offsets, time, code, fixed
 
     # -- going on
 
@@ -393,11 +351,9 @@ class Hawkes(Generator):
         """New rows after each entity's window: to the end of the history where entities share a clock, else to their
         last row. Where sequences end after a number of rows, they are taken to go on.
         """
-        coding = Coding.from_state(self.coding_)
         if isinstance(horizon, int):
             horizon = horizon * self.encoder_.timing.typical_
-        size = None if self.size is None else self._numbers(view.fields[self.size])
-        history = History.of(view, coding, self._ties(), self.frailty_, size, streams)
+        history = History.of(view, self._coding(), self._ties(), self.frailty_, self._sizes(view), streams)
         process = process_from_state(self.process_)
         by = self._by_covariates(view.statics, view.n_entities)
         scale = history.factors(process, by, float(self.frailty_["variance"]), paths)
@@ -407,8 +363,11 @@ class Hawkes(Generator):
         made = drawn.draw(
             begin, begin + horizon, scale, most=int(self.frailty_["most"]) or None, history=many.events
         )
-        statics = {n: picked(f, many.whose) for n, f in view.statics.items()}
-        return self._rows(made, coding, statics, {}, many.streams, many)
+        offsets, time, code, fixed = self._filled(made, many.streams)
+        return self._rows_after(
+            view, many.whose, offsets, time, code, made.start, np.maximum(made.end, made.start),
+            many.streams.purpose("values"), many.streams.purpose("opening"), REMEMBERED, fixed,
+        )  # fmt: skip
 
     # -- telling
 
@@ -444,10 +403,7 @@ class Hawkes(Generator):
         bare = self.constraints_.remove(holdout)
         check_windows(bare)
         view = self._view(bare)
-        size = None if self.size is None else self._numbers(view.fields[self.size])
         by = self._by_covariates(view.statics, view.n_entities)
-        return judged(self, view, by, size, Streams(0, f"diagnose:{self.name}", range(view.n_entities)))
-
-    def _calendar(self) -> bool:
-        time = self.bare_schema_.time
-        return time is not None and self.bare_schema_[time].kind == "datetime"
+        return judged(
+            self, view, by, self._sizes(view), Streams(0, f"diagnose:{self.name}", range(view.n_entities))
+        )

@@ -12,7 +12,7 @@ from tsynth.generators.point_process.coding import Coding
 from tsynth.generators.point_process.excitation import diagnosis
 from tsynth.generators.point_process.excitation.moments import excitation, sized
 from tsynth.generators.point_process.excitation.simulation import Sizes
-from tsynth.generators.point_process.hawkes_events import known_types, observed
+from tsynth.generators.point_process.hawkes_events import observed
 from tsynth.generators.point_process.hawkes_forecast import posterior_factors
 from tsynth.generators.point_process.hawkes_parameters import process_from_state
 from tsynth.generators.point_process.jitter import Ties
@@ -106,7 +106,7 @@ def judged(
     if "fixed" not in model.once_:
         window = replace(Window.from_state(model.once_["window"]), span=span)
     found = onces.gather([onces.learn(view, {})])
-    code = known_types(view, coding).astype(np.int64)
+    code = coding.known(view).astype(np.int64)
     ties = Ties(**model.ties_["ties"])
     seen = observed(view.time, code, size, coding.codes, found, window, ties, streams)
     scale = by

@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsynth.errors import DataError
 from tsynth.generators.point_process import jitter
 from tsynth.generators.point_process.excitation.process import Events
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tsynth.data.encoding import Rows
     from tsynth.data.streams import Streams
-    from tsynth.generators.point_process.coding import Coding
     from tsynth.generators.point_process.onces import Entities
     from tsynth.generators.point_process.windows import Window
 
-__all__ = ["Observed", "joined", "known_types", "observed"]
+__all__ = ["Observed", "joined", "observed"]
 
 
 @dataclass(frozen=True)
@@ -84,28 +81,6 @@ def observed(
         lead, batches = jitter.batches(offsets, time, code.astype(np.int32), codes)
         events = events.keep(lead)
     return Observed(events, window.rule == "own", batches)
-
-
-def known_types(view: Rows, coding: Coding) -> NDArray[np.int32]:
-    """Type of each row of new data.
-
-    Raises
-    ------
-    DataError
-        A row is of a type that was never seen.
-    """
-    for name, low in zip(coding.names, coding.lowest, strict=True):
-        strange = view.fields[name].choice < low
-        if strange.any():
-            row = int(np.argmax(strange))
-            entity = int(np.searchsorted(view.offsets, row, side="right")) - 1
-            raise DataError(
-                f"row {row}, of entity number {entity}, is of a type that was never seen when learning",
-                column=name,
-                row=row,
-                fix="learn from data that hold every type, or leave such rows out",
-            )
-    return coding.code(view)
 
 
 def joined(before: Events, after: Events) -> Events:

@@ -28,10 +28,9 @@ if TYPE_CHECKING:
     from tsynth.data.encoding import Encoder
     from tsynth.data.schema import Schema
     from tsynth.data.sequences import Sequences
-    from tsynth.generators.point_process.coding import Coding
+    from tsynth.generators.point_process.event_generator import Gathered
     from tsynth.generators.point_process.excitation.process import Events
     from tsynth.generators.point_process.hawkes_events import Observed
-    from tsynth.generators.point_process.onces import Entities
     from tsynth.generators.point_process.windows import Window
 
 __all__ = ["KERNELS", "Asked", "Learned", "check_count", "learn_process"]
@@ -189,11 +188,7 @@ class Learned:
 def learn_process(
     asked: Asked,
     encoder: Encoder,
-    coding: Coding,
-    found: Entities,
-    window: Window,
-    time: NDArray[np.float64],
-    code: NDArray[np.int32],
+    found: Gathered,
     size: NDArray[np.float64] | None,
     *,
     seed: int,
@@ -206,22 +201,19 @@ def learn_process(
     ----------
     asked : Asked
     encoder : Encoder
-    coding : Coding
-        Its codes are the types.
-    found : Entities
-    window : Window
-    time, code, size : arrays, (R,)
+    found : Gathered
+    size : float64 array, (R,), optional
     seed : int
         For the jitter of ties.
     calendar : bool
     progress : object, optional
         As in `Generator.fit`.
     """
-    types = coding.codes
+    types, entities, window = found.codes, found.entities, found.window
     step = encoder.time_step_
-    ties = jitter.choose(asked.ties, found.offsets, time, step)
-    streams = Streams(seed, ("fit:hawkes", "ties"), range(len(found.rows)))
-    seen = observed(time, code.astype(np.int64), size, types, found, window, ties, streams)
+    ties = jitter.choose(asked.ties, entities.offsets, found.time, step)
+    streams = Streams(seed, ("fit:hawkes", "ties"), range(len(entities.rows)))
+    seen = observed(found.time, found.code.astype(np.int64), size, types, entities, window, ties, streams)
     events = seen.events
     shape, why = asked.baseline, ""
     if shape == "auto":
@@ -231,7 +223,7 @@ def learn_process(
     base = seasonal(
         shape, types=types, day=encoder.timing.day_, calendar=calendar, step=step, times=events.times
     )
-    statics = {name: found.statics[name] for name in asked.statics(encoder.schema)}
+    statics = {name: entities.statics[name] for name in asked.statics(encoder.schema)}
     design = Design.of(statics, encoder)
     x = design.matrix(statics, events.n_sequences) if design.size else None
     penalty, strength = _penalty(asked, types)

@@ -1,4 +1,4 @@
-"""Histories that a Hawkes process goes on from: their events, what they tell of each entity's rate, their values."""
+"""Histories that a Hawkes process goes on from: their events, and what they tell of each entity's rate."""
 
 from __future__ import annotations
 
@@ -7,25 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsynth.data.encoding import Field, Rows
 from tsynth.data.streams import Streams
-from tsynth.generators.point_process import beside, jitter
+from tsynth.generators.point_process import jitter
 from tsynth.generators.point_process.excitation.process import Events
 from tsynth.generators.point_process.frailty import expected_immigrants
-from tsynth.generators.point_process.hawkes_events import known_types
-from tsynth.generators.point_process.hawkes_paths import picked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tsynth.data.encoding import Encoder
+    from tsynth.data.encoding import Rows
     from tsynth.generators.point_process.coding import Coding
     from tsynth.generators.point_process.excitation.process import Process
 
 __all__ = ["History", "posterior_factors"]
 
-REMEMBERED = 100
-"""Last rows of each entity that its new values remember; all of them where a running total is known."""
 TURNS = 5
 """Times that immigrants are counted with the factors that they gave."""
 
@@ -63,7 +58,6 @@ class History:
     ----------
     view : Rows
         Rows of N entities.
-    code : int32 array, (R,)
     events : Events
         Of K paths; the window ends where they go on.
     whose : int64 array, (K,)
@@ -73,7 +67,6 @@ class History:
     """
 
     view: Rows
-    code: NDArray[np.int32]
     events: Events
     whose: NDArray[np.int64]
     streams: Streams
@@ -90,7 +83,7 @@ class History:
     ) -> History:
         """The history of each entity, each with one path."""
         offsets, has = view.offsets, np.diff(view.offsets) > 0
-        code = known_types(view, coding)
+        code = coding.known(view)
         time = jitter.spread(ties, offsets, view.time, streams.purpose("ties"))
         width = 0.0 if ties.keep else ties.width
         stop = float(view.time.max(initial=0.0))
@@ -105,7 +98,7 @@ class History:
         events = Events(offsets, time, code.astype(np.int64), start, np.maximum(end, last), size, given=given)
         if ties.keep:
             events = events.keep(jitter.batches(offsets, view.time, code, coding.codes)[0])
-        return cls(view, code, events, np.arange(len(has)), streams)
+        return cls(view, events, np.arange(len(has)), streams)
 
     def times(self, paths: int) -> History:
         """Each entity with so many paths, one after another."""
@@ -125,53 +118,3 @@ class History:
         shape, rate = posterior_factors(process, self.events, by, variance)
         drawn = self.streams.purpose("rate").gamma(shape, (paths,)) / rate[:, None]
         return np.asarray((drawn * by[:, None]).reshape(-1))
-
-    def beside(
-        self,
-        values: dict[str, Any],
-        encoder: Encoder,
-        coding: Coding,
-        new: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]],
-        statics: dict[str, Field],
-        fixed: dict[str, Field],
-    ) -> dict[str, Field]:
-        """Fields of the new rows (offsets, times, codes) of each path, which remember the rows before them."""
-        view = self.view
-        lengths = np.diff(view.offsets)[self.whose]
-        kept = lengths if values["total"] else np.minimum(lengths, REMEMBERED)
-        added = np.diff(new[0])
-        offsets = np.concatenate([[0], np.cumsum(kept + added)]).astype(np.int64)
-        row = np.arange(offsets[-1]) - np.repeat(offsets[:-1], kept + added)
-        old = row < np.repeat(kept, kept + added)
-        source = (np.repeat(view.offsets[1:][self.whose] - kept, kept + added) + row)[old]
-
-        def both(before: NDArray[Any], after: NDArray[Any]) -> NDArray[Any]:
-            out = np.empty(len(old), before.dtype)
-            out[old], out[~old] = before[source], after
-            return out
-
-        def field(name: str, after: Field | None) -> Field:
-            one = view.fields[name]
-            zero = np.zeros(int(added.sum()), np.int32)
-            choice = both(one.choice, zero if after is None else after.choice)
-            if one.value is None:
-                return replace(one, choice=choice)
-            fresh = np.zeros(len(zero)) if after is None or after.value is None else after.value
-            return replace(one, choice=choice, value=both(one.value, fresh))
-
-        time = both(view.time, new[1])
-        begin = np.zeros(view.n_entities)
-        has = np.diff(view.offsets) > 0
-        begin[has] = view.time[view.offsets[:-1][has]]
-        since = begin[self.whose]
-        fresh = (lengths == 0) & (added > 0)
-        since[fresh] = new[1][new[0][:-1][fresh]]
-        names = [one["name"] for one in values["fields"]]
-        opening = self.streams.purpose("opening").normal(len(names))
-        made = beside.draw(
-            values, encoder, coding, offsets, time, both(self.code, new[2]), statics,
-            {f"value:{name}": opening[:, j] for j, name in enumerate(names)}, self.streams.purpose("values"),
-            since=since, fixed={n: field(n, f) for n, f in fixed.items()},
-            history=(kept.astype(np.int64), {n: field(n, None) for n in names if n in view.fields}),
-        )  # fmt: skip
-        return {n: picked(f, ~old) for n, f in made.items()}

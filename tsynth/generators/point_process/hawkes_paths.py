@@ -9,7 +9,6 @@ import numpy as np
 from scipy.special import ndtr
 
 from tsynth.compiled.hawkes import ties as loops
-from tsynth.data.encoding import Field
 from tsynth.generators.point_process import jitter
 from tsynth.generators.point_process.counts import frailty
 from tsynth.generators.point_process.excitation.process import Events
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from tsynth.generators.point_process.excitation.simulation import Sizes
     from tsynth.generators.point_process.onces import Drawn
 
-__all__ = ["Paths", "batched", "nothing", "picked"]
+__all__ = ["Paths", "batched"]
 
 AGAIN = 8
 """Times that a sequence which ends before it has its events is drawn again."""
@@ -225,13 +224,3 @@ def batched(
         np.ascontiguousarray(ties["batches"]["more"]), np.ascontiguousarray(ties["batches"]["following"]),
     )  # fmt: skip
     return offsets, time[event], types.astype(np.int32), event
-
-
-def nothing(name: str, size: int) -> Field:
-    """A column of nulls."""
-    return Field(name, np.zeros(size, np.int32), None, 1)
-
-
-def picked(field: Field, at: NDArray[Any]) -> Field:
-    """The rows of a field at these places or under this mask."""
-    return replace(field, choice=field.choice[at], value=None if field.value is None else field.value[at])

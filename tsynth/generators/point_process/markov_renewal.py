@@ -269,19 +269,8 @@ class MarkovRenewal(Generator):
         if "lead" in once:
             start = start - np.nan_to_num(timing.lead.decode_values(once["lead"]))
             end = end + np.nan_to_num(timing.tail.decode_values(once["tail"]))
-        return Rows(
-            offsets=offsets,
-            time=time,
-            start=start,
-            end=end,
-            fields=fields,
-            statics=statics,
-            mark=coding.mark,
-            calendar=self._calendar(),
-            day=timing.day_,
-            step=self.encoder_.time_step_,
-            windowed=self.encoder_.windowed_,
-            timing=timing,
+        return beside.rows_of(
+            self.encoder_, self.bare_schema_, coding, offsets, time, start, end, fields, statics
         )
 
     def _calendar(self) -> bool:

@@ -12,12 +12,11 @@ from tsynth.data.constraints import Constraints
 from tsynth.data.encoding import Field, Rows
 from tsynth.data.streams import Streams
 from tsynth.errors import DataError, UsageError
-from tsynth.generators.base import Generator
 from tsynth.generators.copula import Copula
-from tsynth.generators.point_process import beside, jitter, onces
-from tsynth.generators.point_process.coding import Coding
+from tsynth.generators.point_process import jitter, onces
 from tsynth.generators.point_process.counts import frailty
 from tsynth.generators.point_process.covariates import Design
+from tsynth.generators.point_process.event_generator import EventGenerator
 from tsynth.generators.point_process.excitation import seasons
 from tsynth.generators.point_process.excitation.process import Baseline
 from tsynth.generators.point_process.observed import Observed, observe
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Poisson"]
 
 
-class Poisson(Generator):
+class Poisson(EventGenerator):
     """Events at rates by type, constant or with a season, times what statics and liveliness of the entity do.
 
     Type m of entity i has the rate ``level_m * factor_m(t) * exp(x_i beta) * u_i``: factors constant, by hour, weekday,
@@ -97,7 +96,6 @@ class Poisson(Generator):
     """
 
     name: ClassVar[str] = "poisson"
-    takes: ClassVar[str] = "rows"
     cannot_keep: ClassVar[tuple[str, ...]] = (
         "that one event makes another likelier or less likely: bursts, waits, the order of types",
         "the type of an event hangs on the calendar alone, not on the entity or the event before",
@@ -107,12 +105,8 @@ class Poisson(Generator):
 
     baseline_: dict[str, Any]
     coefficients_: dict[str, Any]
-    coding_: dict[str, Any]
-    once_: dict[str, Any]
-    ties_: dict[str, Any]
     batches_: dict[str, Any]
     ends_: dict[str, Any]
-    beside_: dict[str, Any]
     fit_: dict[str, Any]
 
     def __init__(
@@ -147,36 +141,21 @@ class Poisson(Generator):
             raise UsageError(f"penalty={self.penalty!r} is not possible", fix="use a number of at least 0")
         check_windows(data)
 
-    def _learn(self, view: Rows, streams: Streams) -> dict[str, Any]:
-        coding = Coding.of(view)
-        code = coding.code(view)
-        values, heads = beside.learn(view, coding, code, self.encoder_, self.constraints_)
-        return {
-            "coding": coding.to_state(), "beside": values, "once": onces.learn(view, heads), "time": view.time,
-            "code": code, "calendar": view.calendar,
-        }  # fmt: skip
-
     def _merge(self, states: list[dict[str, Any]]) -> None:
-        encoder, timing = self.encoder_, self.encoder_.timing
-        self.coding_ = states[0]["coding"]
-        codes = Coding.from_state(self.coding_).codes
-        self.beside_ = beside.merge([s["beside"] for s in states])
-        found = onces.gather([s["once"] for s in states])
-        time, code = (np.concatenate([s[n] for s in states]) for n in ("time", "code"))
-        calendar = bool(states[0]["calendar"])
-        window = found.window(self.window, timing, windowed=encoder.windowed_, calendar=calendar)
-        ties = jitter.choose(self.ties, found.offsets, time, encoder.time_step_)
+        encoder, timing, gathered = self.encoder_, self.encoder_.timing, self._gathered(states)
+        found, code, codes = gathered.entities, gathered.code, gathered.codes
+        ties = jitter.choose(self.ties, found.offsets, gathered.time, encoder.time_step_)
         streams = Streams(self._seed, f"fit:{self.name}", range(len(found.rows)))
-        seen = self._seen(found, time, code, codes, window, ties, streams)
+        seen = self._seen(found, gathered.time, code, codes, gathered.window, ties, streams)
         shape, gains = choose_shape(
-            self.baseline, seen, codes, day=timing.day_, calendar=calendar, step=encoder.time_step_,
+            self.baseline, seen, codes, day=timing.day_, calendar=self._calendar(), step=encoder.time_step_,
             span=timing.span_,
         )  # fmt: skip
         design = Design.of(found.statics if self.covariates else {}, encoder)
         x = design.matrix(found.statics, len(found.rows))
         fit = fit_rates(shape, seen, x, spread=self.frailty, penalty=float(self.penalty))
         once = onces.Once.of(
-            found, window, {"rate": fit.lively}, schema=self.bare_schema_, step=encoder.time_step_
+            found, gathered.window, {"rate": fit.lively}, schema=self.bare_schema_, step=encoder.time_step_
         )
         by = design.effect(found.statics, fit.counts.coefficients, len(found.rows))
         log_likelihood, events = measure(fit.baseline, seen, by, fit.counts.variance)
@@ -215,29 +194,14 @@ class Poisson(Generator):
     # -- making
 
     def _sample(self, entities: range, streams: Streams, conditions: dict[str, Field] | None) -> Rows:
-        once = onces.Once.from_state(self.once_, self.bare_schema_)
+        once = self._once()
         drawn = once.draw(streams, conditions)
         u = frailty(drawn.score["rate"], self.coefficients_["variance"])
         scale = self._by(drawn.statics, len(streams)) * u
         offsets, time, code = self._events(
             drawn.start, drawn.end, scale, streams.purpose("events"), once.window, drawn.lone
         )
-        coding = Coding.from_state(self.coding_)
-        fields = beside.draw(
-            self.beside_, self.encoder_, coding, offsets, time, code, drawn.statics, drawn.score,
-            streams.purpose("values"),
-        )  # fmt: skip
-        return beside.rows_of(
-            self.encoder_,
-            self.bare_schema_,
-            coding,
-            offsets,
-            time,
-            drawn.start,
-            drawn.end,
-            fields,
-            drawn.statics,
-        )
+        return self._rows(offsets, time, code, drawn.start, drawn.end, drawn.statics, drawn.score, streams)
 
     def _by(self, statics: dict[str, Field], entities: int) -> NDArray[np.float64]:
         """What covariates multiply each entity's rate with."""
@@ -269,12 +233,11 @@ class Poisson(Generator):
         return made
 
     def _forecast(self, view: Rows, horizon: float, paths: int, streams: Streams) -> Rows:
-        once = onces.Once.from_state(self.once_, self.bare_schema_)
-        coding = Coding.from_state(self.coding_)
-        window, ties = once.window.until(view.time), jitter.Ties(**self.ties_)
+        coding = self._coding()
+        window, ties = self._once().window.until(view.time), jitter.Ties(**self.ties_)
         found = onces.gather([onces.learn(view, {})])
         seen = self._seen(
-            found, view.time, coding.code(view), coding.codes, window, ties, streams.purpose("jitter")
+            found, view.time, coding.known(view), coding.codes, window, ties, streams.purpose("jitter")
         )
         by = self._by(view.statics, view.n_entities)
         mean = expected(Baseline(**self.baseline_), seen) * by
@@ -288,13 +251,9 @@ class Poisson(Generator):
             scale = scale * flat.purpose("frailty").gamma((a + seen.counts)[whose]) / (a + mean)[whose]
         begin, end = (now + ties.step)[whose], now[whose] + horizon
         offsets, time, code = self._events(begin, end, scale, flat.purpose("events"), None)
-        history = view.take(whose)
-        fields = beside.go_on(
-            self.beside_, self.encoder_, coding, history, offsets, time, code, flat.purpose("values")
-        )
-        return beside.rows_of(
-            self.encoder_, self.bare_schema_, coding, offsets, time, begin, end, fields, history.statics
-        )
+        return self._rows_after(
+            view, whose, offsets, time, code, begin, end, flat.purpose("values"), flat.purpose("values", "opening")
+        )  # fmt: skip
 
     # -- from parameters alone
 
@@ -394,13 +353,12 @@ class Poisson(Generator):
         return found
 
     def _measured(self, view: Rows) -> tuple[float, float]:
-        window = onces.Once.from_state(self.once_, self.bare_schema_).window
-        found = onces.gather([onces.learn(view, {})])
-        coding = Coding.from_state(self.coding_)
+        found, coding = onces.gather([onces.learn(view, {})]), self._coding()
         streams = Streams(0, f"holdout:{self.name}", range(view.n_entities))
         seen = self._seen(
-            found, view.time, coding.code(view), coding.codes, window, jitter.Ties(**self.ties_), streams
-        )
+            found, view.time, coding.known(view), coding.codes, self._once().window, jitter.Ties(**self.ties_),
+            streams,
+        )  # fmt: skip
         by = self._by(view.statics, view.n_entities)
         return measure(Baseline(**self.baseline_), seen, by, self.coefficients_["variance"])
 

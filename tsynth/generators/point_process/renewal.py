@@ -12,10 +12,10 @@ from tsynth.data.encoding import Field, Rows
 from tsynth.data.encoding.timing import gaps_of
 from tsynth.data.streams import Streams
 from tsynth.errors import DataError, UsageError
-from tsynth.generators.base import Generator
-from tsynth.generators.point_process import beside, jitter, onces
+from tsynth.generators.point_process import jitter, onces
 from tsynth.generators.point_process.coding import Coding
 from tsynth.generators.point_process.counts import frailty
+from tsynth.generators.point_process.event_generator import EventGenerator
 from tsynth.generators.point_process.gaps import (
     FAMILIES,
     FEWEST,
@@ -40,7 +40,7 @@ TIED = 128
 """Codes beyond this many tie as one."""
 
 
-class Renewal(Generator):
+class Renewal(EventGenerator):
     """Events whose next gap hangs on the last event alone: gamma, Weibull, log-normal or empirical gaps by its type.
 
     After an event of type m the next comes at the hazard ``u_i h_m(s)``, s after it: h of the family `gaps`, by maximum
@@ -98,7 +98,6 @@ class Renewal(Generator):
     """
 
     name: ClassVar[str] = "renewal"
-    takes: ClassVar[str] = "rows"
     cannot_keep: ClassVar[tuple[str, ...]] = (
         "anything that hangs on the calendar: hours, weekdays, month ends, seasons, trends",
         "gaps that follow each other (a short one after a short one), beyond the entity's own pace",
@@ -106,13 +105,9 @@ class Renewal(Generator):
         "an entity whose pace changes in its life (a customer who leaves)",
     )
 
-    coding_: dict[str, Any]
     gaps_: dict[str, Any]
     pace_: dict[str, Any]
     chain_: dict[str, Any]
-    once_: dict[str, Any]
-    ties_: dict[str, Any]
-    beside_: dict[str, Any]
 
     def __init__(
         self,
@@ -144,26 +139,16 @@ class Renewal(Generator):
         check_windows(data)
 
     def _learn(self, view: Rows, streams: Streams) -> dict[str, Any]:
-        coding = Coding.of(view)
-        code = coding.code(view)
-        values, heads = beside.learn(view, coding, code, self.encoder_, self.constraints_)
+        state = super()._learn(view, streams)
         assert view.timing is not None
-        steps, _ = StepTiming.learn(view, view.timing, code, coding.codes, self.order)
-        return {
-            "coding": coding.to_state(), "beside": values, "once": onces.learn(view, heads), "time": view.time,
-            "code": code, "calendar": view.calendar, "steps": steps,
-        }  # fmt: skip
+        codes = Coding.from_state(state["coding"]).codes
+        steps, _ = StepTiming.learn(view, view.timing, state["code"], codes, self.order)
+        return {**state, "steps": steps}
 
     def _merge(self, states: list[dict[str, Any]]) -> None:
-        encoder, timing = self.encoder_, self.encoder_.timing
-        self.coding_ = states[0]["coding"]
-        codes = Coding.from_state(self.coding_).codes
-        self.beside_ = beside.merge([s["beside"] for s in states])
-        found = onces.gather([s["once"] for s in states])
-        time, code = (np.concatenate([s[n] for s in states]) for n in ("time", "code"))
-        window = found.window(
-            self.window, timing, windowed=encoder.windowed_, calendar=bool(states[0]["calendar"])
-        )
+        encoder, gathered = self.encoder_, self._gathered(states)
+        found, time, code, codes = gathered.entities, gathered.time, gathered.code, gathered.codes
+        window = gathered.window
         if window.rule == "whole":  # of one entity: its first event is drawn, and then its gaps
             window = replace(
                 window,
@@ -240,9 +225,8 @@ class Renewal(Generator):
     # -- making
 
     def _sample(self, entities: range, streams: Streams, conditions: dict[str, Field] | None) -> Rows:
-        once = onces.Once.from_state(self.once_, self.bare_schema_)
+        once, codes = self._once(), self._coding().codes
         drawn = once.draw(streams, conditions)
-        coding = Coding.from_state(self.coding_)
         pace = frailty(drawn.score["rate"], self.pace_["variance"])
         begin, end = drawn.start, drawn.end
         if not once.window.opened:
@@ -250,7 +234,7 @@ class Renewal(Generator):
             begin = np.where(begin > end, np.nan, begin)
         if once.window.rule == "own":
             offsets, code = StepTiming.sample(
-                self.chain_, begin, drawn.score["rows"], streams.purpose("codes"), coding.codes, self.order
+                self.chain_, begin, drawn.score["rows"], streams.purpose("codes"), codes, self.order
             )
             events = streams.purpose("events")
             span = np.where(once.window.shared, np.maximum(begin, once.window.span[1]), np.inf)
@@ -271,17 +255,11 @@ class Renewal(Generator):
             end = begin.copy()
             end[has] = time[offsets[1:][has] - 1]
         else:
-            past = np.full((len(begin), self.order), coding.codes)
+            past = np.full((len(begin), self.order), codes)
             offsets, time, code = self._walk(
-                begin, end, np.full(len(begin), -1.0), past, pace, streams.purpose("events"), coding
+                begin, end, np.full(len(begin), -1.0), past, pace, streams.purpose("events"), codes
             )
-        fields = beside.draw(
-            self.beside_, self.encoder_, coding, offsets, time, code, drawn.statics, drawn.score,
-            streams.purpose("values"),
-        )  # fmt: skip
-        return beside.rows_of(
-            self.encoder_, self.bare_schema_, coding, offsets, time, drawn.start, end, fields, drawn.statics
-        )
+        return self._rows(offsets, time, code, drawn.start, end, drawn.statics, drawn.score, streams)
 
     def _law(self) -> tuple[NDArray[Any], ...]:
         fits = [GapFit(**fit) for fit in self.gaps_["fits"]]
@@ -298,26 +276,25 @@ class Renewal(Generator):
         past: NDArray[np.int64],
         pace: NDArray[np.float64],
         streams: Streams,
-        coding: Coding,
+        codes: int,
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]]:
         links = self.chain_["chain"]
         made: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]] = loops.renewals(
             streams.key, streams.entities, begin, end, waited, past, pace, RUNAWAY * self.chain_["most"],
-            coding.codes, links["keys"], links["cuts"], self.order, links["prob"], *self._law(), *self._lattice(),
+            codes, links["keys"], links["cuts"], self.order, links["prob"], *self._law(), *self._lattice(),
         )  # fmt: skip
         return made
 
     def _forecast(self, view: Rows, horizon: float, paths: int, streams: Streams) -> Rows:
-        once = onces.Once.from_state(self.once_, self.bare_schema_)
-        coding, ties = Coding.from_state(self.coding_), jitter.Ties(**self.ties_)
-        window = once.window.until(view.time)
+        coding, ties = self._coding(), jitter.Ties(**self.ties_)
+        window = self._once().window.until(view.time)
         found = onces.gather([onces.learn(view, {})])
         if not found.rows.all():
             raise DataError(
                 "an entity has no rows to continue", entity=int(np.argmin(found.rows)),
                 fix="leave out entities without rows",
             )  # fmt: skip
-        code = coding.code(view)
+        code = coding.known(view)
         now = window.bounds(found.start, found.end, found.first, found.last)[1]
         seen = self._seen(found, view.time, code, now, ties, streams.purpose("jitter"))
         fits = [GapFit(**fit) for fit in self.gaps_["fits"]]
@@ -331,16 +308,11 @@ class Renewal(Generator):
             pace = flat.purpose("frailty").gamma((a + events)[whose]) / (a + lived)[whose]
         past = _past(view.offsets, code, coding.codes, self.order)[whose]
         last, silent = found.last[whose], np.maximum(now - found.last, 0.0)[whose]
-        offsets, time, made = self._walk(
-            last, now[whose] + horizon, silent, past, pace, flat.purpose("events"), coding
-        )
-        history = view.take(whose)
-        fields = beside.go_on(
-            self.beside_, self.encoder_, coding, history, offsets, time, made, flat.purpose("values")
-        )
-        return beside.rows_of(
-            self.encoder_, self.bare_schema_, coding, offsets, time, now[whose], now[whose] + horizon, fields,
-            history.statics,
+        end = now[whose] + horizon
+        offsets, time, made = self._walk(last, end, silent, past, pace, flat.purpose("events"), coding.codes)
+        return self._rows_after(
+            view, whose, offsets, time, made, now[whose], end, flat.purpose("values"),
+            flat.purpose("values", "opening"),
         )  # fmt: skip
 
     # -- explaining

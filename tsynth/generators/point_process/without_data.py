@@ -210,7 +210,7 @@ def learned(
             "rows": np.ones(1),
         },
         "coding_": coding.to_state(),
-        "values_": {},
+        "beside_": {},
         "once_": {"fixed": [start, end]},
         "ties_": {"ties": Ties(False, encoder.time_step_, 0.0, 0.0, 0.0).to_state()},
         "covariates_": {},
