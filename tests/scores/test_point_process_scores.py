@@ -104,10 +104,11 @@ def test_whole_hours_are_spread_before_they_are_measured():
         table(d.offsets, np.floor(d.time), d.codes("kind")) for d in (hawkes(120, s) for s in (1, 2, 3))
     )
     result = asked((train, holdout, made), "time_rescaling")
-    ties = ruler(train).kept["fitted process"].ties if "fitted process" in ruler(train).kept else None
+    TimeRescaling().prepare(train, holdout, made, Streams(0, "test", range(120)))
+    ties = ruler(train).kept["fitted process"].ties
     assert result.status == "ok"
     assert result.interval[0] <= 0
-    assert ties is None or ties.step == 1.0
+    assert ties.step == ties.width == 1.0
 
 
 def test_the_curve_is_numbers_between_0_and_1():

@@ -9,11 +9,12 @@ import numpy as np
 
 from tsynth.data.clock import TICKS
 from tsynth.data.sequences import Sequences
+from tsynth.scores.base import DoesNotApply
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PROFILES", "Days", "between", "irregular"]
+__all__ = ["PROFILES", "Days", "between", "irregular", "require_uneven"]
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -71,3 +72,13 @@ def irregular(data: Sequences) -> bool:
         return False
     middle = np.median(gaps)
     return bool(np.mean(np.abs(gaps - middle) <= 0.1 * np.abs(middle)) < 0.99)
+
+
+def require_uneven(data: Sequences) -> None:
+    """Raise `DoesNotApply` where no time between rows tells anything."""
+    if data.schema.time is None:
+        raise DoesNotApply("the rows have no time, only an order")
+    if not (data.lengths > 1).any():
+        raise DoesNotApply("no entity has two rows")
+    if not irregular(data):
+        raise DoesNotApply("the rows come at even steps of time")

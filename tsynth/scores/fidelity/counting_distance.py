@@ -9,11 +9,11 @@ import numpy as np
 
 from tsynth.compiled.counting import counting_distances
 from tsynth.data.sequences import Sequences
-from tsynth.scores.base import CannotSay, Detail, DoesNotApply, Score
+from tsynth.scores.base import CannotSay, Detail, Score
 from tsynth.scores.parts import CELL
 from tsynth.scores.pictures import plain
 from tsynth.scores.ruler import Ruler, ruler
-from tsynth.scores.times import irregular
+from tsynth.scores.times import require_uneven
 from tsynth.scores.words import duration, number, time_unit
 
 if TYPE_CHECKING:
@@ -73,12 +73,7 @@ class CountingDistance(Score):
 
     def cannot(self, train: Sequences, reference: Sequences | None, candidate: Sequences) -> str | None:
         """Time has to be uneven."""
-        if train.schema.time is None:
-            raise DoesNotApply("the rows have no time, only an order")
-        if not (train.lengths > 1).any():
-            raise DoesNotApply("no entity has two rows")
-        if not irregular(train):
-            raise DoesNotApply("the rows come at even steps of time")
+        require_uneven(train)
         return None
 
     def prepare(

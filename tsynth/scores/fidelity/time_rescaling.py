@@ -17,12 +17,12 @@ from tsynth.generators.point_process.excitation.fitting import fit
 from tsynth.generators.point_process.excitation.process import Events, Process
 from tsynth.generators.point_process.excitation.residuals import measure
 from tsynth.generators.point_process.excitation.seasons import seasonal
-from tsynth.scores.base import CannotSay, DoesNotApply
+from tsynth.scores.base import CannotSay
 from tsynth.scores.moments import bounded, correlation, pair_sums
 from tsynth.scores.parts import CELL, Part, PartsScore, Prepared
 from tsynth.scores.pictures import histogram
 from tsynth.scores.ruler import Grid, Ruler
-from tsynth.scores.times import irregular
+from tsynth.scores.times import require_uneven
 from tsynth.scores.weights import Counts
 from tsynth.scores.words import number, share
 
@@ -76,12 +76,7 @@ class TimeRescaling(PartsScore):
 
     def cannot(self, train: Sequences, reference: Sequences | None, candidate: Sequences) -> str | None:
         """Time has to be uneven."""
-        if train.schema.time is None:
-            raise DoesNotApply("the rows have no time, only an order")
-        if not (train.lengths > 1).any():
-            raise DoesNotApply("no entity has two rows")
-        if not irregular(train):
-            raise DoesNotApply("the rows come at even steps of time")
+        require_uneven(train)
         return None
 
     def nothing(self) -> str:
