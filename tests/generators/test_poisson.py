@@ -419,7 +419,8 @@ def test_from_parameters_has_the_rates_that_were_given():
     assert ahead.time.min() > 30
     assert ahead.time.max() <= 40
     assert abs(ahead.n_rows - 5_000) < 3.9 * np.sqrt(5_000)
-    for wrong in (-1.0, [1.0, np.nan], "many", [[1.0], [2.0]]):
+    negative = seasons.Baseline(np.ones(2), np.array([0.0, 1.0, 2.0]), np.array([[1.0], [-1.0]]))
+    for wrong in (-1.0, [1.0, np.nan], "many", [[1.0], [2.0]], seasons.Baseline(-np.ones(2)), negative):
         with pytest.raises(UsageError):
             Poisson.from_parameters(schema, baseline=wrong)
     with pytest.raises(UsageError, match="levels"):
@@ -475,16 +476,27 @@ def test_one_event_and_empty_entities():
     assert np.mean(lengths == 0) == pytest.approx(np.exp(-1), abs=0.05)
 
 
+@pytest.mark.parametrize("name", ["poisson", "renewal", "hawkes"])
+def test_few_rows_are_told(name):
+    draw = np.random.default_rng(14)
+    for rows, says in ((19, ["only 19 rows were learned from: rates and all that follows"]), (20, [])):
+        data = table(np.arange(rows) % 2, draw.uniform(0, 50, rows))
+        said = [
+            line for line in tsynth.create(name).fit(data).diagnose()["sentences"] if "learned from" in line
+        ]
+        assert [line[: len(want)] for line, want in zip(said, says, strict=True)] == says
+
+
 @pytest.mark.parametrize("name", ["poisson", "renewal"])
 def test_a_type_never_seen_is_refused(name):
     draw = np.random.default_rng(13)
     kind, time = draw.integers(0, 3, 200), draw.uniform(0, 50, 200)
     whole = table(np.arange(200) // 20, time, kind=kind)
     generator = tsynth.create(name).fit(whole.keep_rows(whole.codes("kind") < 2))
-    with pytest.raises(DataError, match="kind: row .* never seen"):
+    with pytest.raises(DataError, match=r"kind: row .* never seen"):
         generator.forecast(whole, 5.0, paths=1)
     if name == "poisson":
-        with pytest.raises(DataError, match="kind: row .* never seen"):
+        with pytest.raises(DataError, match=r"kind: row .* never seen"):
             generator.diagnose(whole)
 
 

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tsynth.data.encoding import Field, Rows
+    from tsynth.data.sequences import Sequences
     from tsynth.data.streams import Streams
     from tsynth.generators.point_process.windows import Window
 
 __all__ = ["EventGenerator", "Gathered"]
+
+FEW = 20
+"""Rows below which what was learned is guessed."""
 
 
 @dataclass(frozen=True)
@@ -135,3 +139,13 @@ class EventGenerator(Generator):
         return beside.rows_of(
             self.encoder_, self.bare_schema_, coding, offsets, time, start, end, fields, statics
         )
+
+    # -- explaining
+
+    def diagnose(self, holdout: Sequences | None = None) -> dict[str, Any]:
+        """Adds "sentences": what a reader should know first."""
+        found, said = super().diagnose(holdout), []
+        if self.beside_ and self.n_rows_ < FEW:
+            rows = "1 row was" if self.n_rows_ == 1 else f"{self.n_rows_} rows were"
+            said.append(f"only {rows} learned from: rates and all that follows from them are guesses.")
+        return {**found, "sentences": said}

@@ -13,8 +13,9 @@ from tsynth.generators.point_process import jitter, onces, without_data
 from tsynth.generators.point_process.covariates import Design
 from tsynth.generators.point_process.event_generator import EventGenerator
 from tsynth.generators.point_process.excitation.simulation import Sizes
+from tsynth.generators.point_process.hawkes_asked import Asked, check_count
 from tsynth.generators.point_process.hawkes_diagnosis import judged, told
-from tsynth.generators.point_process.hawkes_fit import Asked, check_count, learn_process
+from tsynth.generators.point_process.hawkes_fit import learn_process
 from tsynth.generators.point_process.hawkes_forecast import History
 from tsynth.generators.point_process.hawkes_parameters import (
     process_from_state,
@@ -388,15 +389,18 @@ class Hawkes(EventGenerator):
             `branching`, `dispersion` and `next_event` too; see `tsynth.generators.point_process.excitation.diagnosis`.
         """
         found = super().diagnose(holdout)
-        found |= told(
-            process_from_state(self.process_),
-            self.fit_,
-            self.frailty_,
-            Sizes(**self.sizes_) if self.sizes_ else None,
-        )
+        parts = [
+            told(
+                process_from_state(self.process_),
+                self.fit_,
+                self.frailty_,
+                Sizes(**self.sizes_) if self.sizes_ else None,
+            )
+        ]
         if holdout is not None:
-            seen = self._judged(holdout)
-            found |= {**seen, "sentences": [*found["sentences"], *seen["sentences"]]}
+            parts.append(self._judged(holdout))
+        for part in parts:
+            found |= {**part, "sentences": [*found["sentences"], *part["sentences"]]}
         return found
 
     def _judged(self, holdout: Sequences) -> dict[str, Any]:

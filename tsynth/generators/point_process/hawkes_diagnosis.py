@@ -17,6 +17,7 @@ from tsynth.generators.point_process.hawkes_forecast import posterior_factors
 from tsynth.generators.point_process.hawkes_parameters import process_from_state
 from tsynth.generators.point_process.jitter import Ties
 from tsynth.generators.point_process.windows import Window
+from tsynth.generators.point_process.without_data import mean_rate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,10 +51,7 @@ def told(
             f"spectral radius {radius:.3g}, that of the excitation without the inhibition {bound:.3g}: {tells}."
         ]
     elif stable:
-        said = [
-            f"spectral radius {radius:.3g}: the process is stable; an event has {1 / (1 - radius):.3g} events in its "
-            "whole family, itself counted, in the mean over the types that the radius goes with."
-        ]
+        said = [f"spectral radius {radius:.3g}: the process is stable{_families(process)}."]
     else:
         said = [
             f"spectral radius {radius:.4g}: the process explodes, its rate grows without end; use stable=True, a "
@@ -76,6 +74,18 @@ def told(
         found["log_likelihood_per_event"] = fit["log_likelihood"] / max(fit["events"], 1)
     found["frailty"] = {"variance": float(frailty["variance"])}
     return {**found, "sentences": said}
+
+
+def _families(process: Process) -> str:
+    """How large they become, in a clause."""
+    immigrants = float(process.baseline.mean.sum())
+    if immigrants <= 0 or not process.kernel.branching.any():
+        return ""
+    size = mean_rate(process) / immigrants
+    return (
+        f"; an event that nothing excited is, with all that it brings about directly or through others, {size:.3g} "
+        "events on average"
+    )
 
 
 def judged(

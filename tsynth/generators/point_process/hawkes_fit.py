@@ -1,4 +1,4 @@
-"""From events to a fitted Hawkes process: what is asked for, checked, and what comes out as plain values."""
+"""From the rows of all entities to a fitted Hawkes process, and what stands around it as plain values."""
 
 from __future__ import annotations
 
@@ -8,148 +8,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsynth.data.streams import Streams
-from tsynth.errors import DataError, UsageError
 from tsynth.generators.point_process import jitter
 from tsynth.generators.point_process.covariates import Design
 from tsynth.generators.point_process.excitation.fitting import Fit, fit
 from tsynth.generators.point_process.excitation.process import Baseline, Exponentials, Process
-from tsynth.generators.point_process.excitation.seasons import SHAPES, seasonal
+from tsynth.generators.point_process.excitation.seasons import seasonal
 from tsynth.generators.point_process.frailty import expected_immigrants, fit_frail
 from tsynth.generators.point_process.hawkes_events import observed
-from tsynth.generators.point_process.hawkes_parameters import LINKS, sizes_of
+from tsynth.generators.point_process.hawkes_parameters import sizes_of
 from tsynth.generators.point_process.season_choice import choose_season
-from tsynth.generators.point_process.windows import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from tsynth.data.encoding import Encoder
-    from tsynth.data.schema import Schema
-    from tsynth.data.sequences import Sequences
     from tsynth.generators.point_process.event_generator import Gathered
     from tsynth.generators.point_process.excitation.process import Events
+    from tsynth.generators.point_process.hawkes_asked import Asked
     from tsynth.generators.point_process.hawkes_events import Observed
     from tsynth.generators.point_process.windows import Window
 
-__all__ = ["KERNELS", "Asked", "Learned", "check_count", "learn_process"]
+__all__ = ["Learned", "learn_process"]
 
-KERNELS = ("exponential", "sum", "power_law", "etas", "nonparametric")
-MANY = 60
-"""Types from which on excitation is penalised (L1) unless another penalty is asked for."""
 SIZES = 256
 """Sizes of a type that are kept, at most."""
 PILED = 4.0
 """Mean gaps that sequences which end with the data may be silent before its end."""
 LENGTHS = 512
 """Quantiles of the number of events that are kept, at most."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Parameters of `Hawkes`."""
-
-    kernel: str
-    decay: Any
-    decays: str
-    components: int
-    baseline: str
-    covariates: Sequence[str] | str | None
-    size: str | None
-    link: str
-    penalty: str | None
-    strength: float | None
-    stable: bool
-    ties: str
-    window: str
-    frailty: bool
-
-    def check(self, schema: Schema, data: Sequences) -> None:
-        """Refuse what does not exist or does not go together.
-
-        Raises
-        ------
-        UsageError, DataError
-            Name the parameter or the column.
-        """
-        for name, known in {
-            "kernel": KERNELS,
-            "decays": ("shared", "pair"),
-            "baseline": ("auto", *SHAPES),
-            "link": LINKS,
-            "penalty": (None, "l1", "group"),
-            "ties": jitter.WAYS,
-            "window": RULES,
-        }.items():
-            if getattr(self, name) not in known:
-                raise UsageError(
-                    f"{name}={getattr(self, name)!r} does not exist",
-                    fix="use one of " + ", ".join("None" if k is None else k for k in known),
-                )
-        check_count(self.components, "components")
-        if self.link != "linear" and self.kernel not in ("exponential", "sum"):
-            raise UsageError(
-                f"link={self.link!r} goes with exponential kernels", fix='use kernel="exponential"'
-            )
-        if self.kernel not in ("exponential", "sum"):
-            self._check_free()
-        elif self.link != "linear" and (self.penalty is not None or self.decays == "pair"):
-            raise UsageError(
-                f'link={self.link!r} is fitted without penalty and with decays="shared"',
-                fix='leave penalty and decays out, or use link="linear"',
-            )
-        if self.kernel == "etas" and self.size is None:
-            raise UsageError("the ETAS kernel needs the size of events", fix="name the column, size=...")
-        if self.size is not None:
-            self._check_size(schema, data, self.size)
-        self.statics(schema)
-
-    def _check_free(self) -> None:
-        """Power laws and steps are fitted as they are: what is asked of them besides would do nothing."""
-        given = {
-            "decay": self.decay is not None,
-            "decays": self.decays != "shared",
-            "penalty": self.penalty is not None,
-            "stable": self.stable,
-        }
-        for name, asked in given.items():
-            if asked:
-                raise UsageError(
-                    f"{name}={getattr(self, name)!r} goes with exponential kernels, not with kernel={self.kernel!r}",
-                    fix=f'leave {name} out, or use kernel="exponential" or "sum"',
-                )
-
-    def _check_size(self, schema: Schema, data: Sequences, size: str) -> None:
-        if self.kernel == "nonparametric" or self.link != "linear":
-            raise UsageError(
-                "size drives exponential, power-law and ETAS kernels under the linear link",
-                fix="leave size out",
-            )
-        column = next((c for c in schema if c.name == size), None)
-        if column is None or column.static or column.kind not in ("continuous", "count"):
-            raise UsageError(f"size={size!r} is no number of a row", fix="name a continuous or count column")
-        if data.nulls(size).any():
-            row = int(np.argmax(data.nulls(size)))
-            raise DataError(
-                "is null, so the event has no size", column=size, row=row, fix="fill or drop such rows"
-            )
-
-    def statics(self, schema: Schema) -> list[str]:
-        """Names of the static columns that are covariates."""
-        able = [c.name for c in schema.statics]
-        if self.covariates is None:
-            return []
-        if self.covariates == "auto":
-            return able
-        wanted = [self.covariates] if isinstance(self.covariates, str) else list(self.covariates)
-        for name in wanted:
-            if name not in able:
-                raise UsageError(
-                    f"covariates: {name!r} is no static column",
-                    fix=f"name some of {', '.join(able)}" if able else "leave covariates out: there is none",
-                )
-        return wanted
 
 
 @dataclass(frozen=True)
@@ -226,7 +112,7 @@ def learn_process(
     statics = {name: entities.statics[name] for name in asked.statics(encoder.schema)}
     design = Design.of(statics, encoder)
     x = design.matrix(statics, events.n_sequences) if design.size else None
-    penalty, strength = _penalty(asked, types)
+    penalty, strength = asked.penalised(types)
 
     def once(scale: NDArray[np.float64] | None) -> Fit:
         return fit(
@@ -300,25 +186,6 @@ def _floored(process: Process, exposure: float) -> Process:
         base.factors, least / level[None, :] if base.factors.shape[1] > 1 else least / level.max()
     )
     return replace(process, baseline=replace(base, level=level, factors=np.ascontiguousarray(factors)))
-
-
-def check_count(value: Any, name: str) -> None:
-    """Refuse what is no whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise UsageError(f"{name} is a count of at least 1, not {value!r}")
-
-
-def _penalty(asked: Asked, types: int) -> tuple[str | None, float | str]:
-    if asked.penalty is not None:
-        return asked.penalty, "auto" if asked.strength is None else asked.strength
-    if types > MANY and asked.link == "linear" and asked.kernel in ("exponential", "sum"):
-        return "l1", 1.0 if asked.strength is None else asked.strength
-    if asked.strength:
-        raise UsageError(
-            f"strength={asked.strength!r} is that of a penalty, and there is none",
-            fix='use penalty="l1" or "group", or leave strength out',
-        )
-    return None, 0.0
 
 
 def _heads(events: Events) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsynth.errors import UsageError
+from tsynth.generators.point_process.excitation.asked import LINKS
 from tsynth.generators.point_process.excitation.process import (
     Baseline,
     Exponentials,
@@ -14,15 +15,17 @@ from tsynth.generators.point_process.excitation.process import (
     PowerLaw,
     Process,
 )
+from tsynth.generators.point_process.excitation.seasons import baseline_of, check_baseline
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from tsynth.data.schema import Schema
+
     Kernel = Exponentials | PowerLaw | Histogram
 
-__all__ = ["LINKS", "check_process", "process_from_state", "process_of", "process_to_state", "sizes_of"]
+__all__ = ["check_process", "check_size", "process_from_state", "process_of", "process_to_state", "sizes_of"]
 
-LINKS = ("linear", "softplus", "rectified")
 _KERNELS: dict[str, type[Exponentials] | type[PowerLaw] | type[Histogram]] = {
     "exponentials": Exponentials,
     "power_law": PowerLaw,
@@ -58,7 +61,7 @@ def process_of(
         Shapes do not go together; a rate or decay is not a positive number; an excitation is below 0 under the
         linear link.
     """
-    made = baseline if isinstance(baseline, Baseline) else Baseline(_numbers(baseline, "baseline", 1))
+    made = baseline_of(baseline)
     size = made.types
     if kernel is None:
         kernel = _exponentials(adjacency, decay, size)
@@ -111,21 +114,10 @@ def check_process(process: Process) -> Process:
     UsageError
         They do not; the message names the parameter.
     """
-    base, kernel, size = process.baseline, process.kernel, process.types
+    kernel, size = process.kernel, process.types
     if process.link not in LINKS:
         raise UsageError(f"link must be one of {', '.join(LINKS)}, not {process.link!r}")
-    level, factors = base.level, base.factors
-    if level.ndim != 1 or not (np.all(np.isfinite(level)) and np.all(level >= 0)):
-        raise UsageError(
-            "baseline must be rates of 0 and more, one a type", fix="give events per unit of time"
-        )
-    if not (np.all(np.isfinite(factors)) and np.all(factors >= 0)):
-        raise UsageError("factors of the baseline must be 0 and more")
-    edges = base.edges
-    if len(edges) != len(factors) + 1 or np.any(np.diff(edges) <= 0) or factors.shape[1] not in (1, size):
-        raise UsageError(
-            f"a baseline of {len(factors)} cells has {len(factors) + 1} rising edges and factors for 1 or {size} types"
-        )
+    check_baseline(process.baseline)
     if isinstance(kernel, Exponentials):
         shapes, positive = {"adjacency": kernel.adjacency}, {"decay": kernel.decay}
     elif isinstance(kernel, PowerLaw):
@@ -146,6 +138,24 @@ def check_process(process: Process) -> Process:
         if not (np.all(np.isfinite(x)) and np.all(x > 0)):
             raise UsageError(f"{name} must be above 0", fix="give it per unit of time")
     return process
+
+
+def check_size(schema: Schema, size: str) -> None:
+    """Refuse a size that is no numeric column of the events.
+
+    Raises
+    ------
+    UsageError
+        It says which columns would do.
+    """
+    able = [c.name for c in schema.dynamic if c.kind in ("continuous", "count")]
+    if size in able:
+        return
+    wrong = "is not a number that each event has" if size in schema else "is the name of no column"
+    fix = (
+        f"name one of {', '.join(able)}" if able else "leave size out: no column of the events holds numbers"
+    )
+    raise UsageError(f"size={size!r} {wrong}", fix=fix)
 
 
 def process_to_state(process: Process) -> dict[str, Any]:

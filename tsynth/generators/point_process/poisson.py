@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from tsynth.compiled import rates as loops
-from tsynth.data.constraints import Constraints
 from tsynth.data.encoding import Field, Rows
 from tsynth.data.streams import Streams
 from tsynth.errors import DataError, UsageError
@@ -22,7 +21,7 @@ from tsynth.generators.point_process.excitation.process import Baseline
 from tsynth.generators.point_process.observed import Observed, observe
 from tsynth.generators.point_process.rates import choose_shape, expected, fit_rates, measure
 from tsynth.generators.point_process.windows import Window, check_windows
-from tsynth.generators.point_process.without_data import encoder_for, moment, with_levels
+from tsynth.generators.point_process.without_data import encoder_for, moment, unlearned, with_levels
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -279,15 +278,17 @@ class Poisson(EventGenerator):
             Rates are not numbers of 0 and more; the schema has another number of types; the window ends before it
             starts.
         """
-        rates = baseline if isinstance(baseline, Baseline) else Baseline(_rates(baseline))
+        rates = seasons.baseline_of(baseline)
         known = with_levels(schema, rates.types, None).replace(constraints=())
         start, end = (moment(x, known) for x in window)
         if not start < end:
             raise UsageError(f"the window ends ({end:g}) before it starts ({start:g})")
         self = cls(covariates=False, frailty=False, window="given")
-        self.encoder_, coding = encoder_for(known, rates.types, None, None)
-        self.schema_ = self.bare_schema_ = known
-        self.constraints_, self.statics_ = Constraints([]), {}
+        encoder, coding = encoder_for(known, rates.types, None, None)
+        spent = seasons.exposures(rates, np.array([start]), np.array([end]))
+        rows = int((spent @ seasons.rates_of(rates)).sum())
+        for name, value in unlearned(known, encoder, coding, rows).items():
+            setattr(self, name, value)
         factors = np.broadcast_to(rates.factors, (len(rates.factors), rates.types))
         self.baseline_ = asdict(replace(rates, factors=np.array(factors)))
         self.coefficients_ = {
@@ -295,7 +296,6 @@ class Poisson(EventGenerator):
             "coefficients": np.empty(0),
             "variance": 0.0,
         }
-        self.coding_, self.beside_, self.fit_ = coding.to_state(), {}, {}
         always = Window("given", False, False, (start, end), True, "as given")
         copula = Copula(["rate"], np.ones((1, 1)))
         self.once_ = onces.Once(always, {}, {}, copula, 0.0).to_state()
@@ -305,8 +305,6 @@ class Poisson(EventGenerator):
             np.zeros(rates.types), np.ones((1, rates.types)), np.ones((1, rates.types))
         ).to_state()
         self.ends_ = {"first": np.ones(rates.types), "last": np.ones(rates.types)}
-        spent = seasons.exposures(rates, np.array([start]), np.array([end]))
-        self.n_entities_, self.n_rows_ = 1, max(1, int((spent @ seasons.rates_of(rates)).sum()))
         return self
 
     # -- explaining
@@ -320,7 +318,7 @@ class Poisson(EventGenerator):
             "levels": events of each type per unit of time; "baseline": shape and why; "coefficients", "errors" (of
             logarithms of rates); "frailty": variance, its error on the scale of its logarithm; "window", "ties":
             sentences; "dispersion": variance of counts over mean, standardised by each window's expectation, seen and
-            predicted; "log_likelihood" of the events in training, "per_event", and both of a holdout.
+            predicted; "log_likelihood" of the events in training, "per_event", and both of a holdout; "sentences".
         """
         found = super().diagnose(holdout)
         baseline = Baseline(**self.baseline_)
@@ -361,18 +359,6 @@ class Poisson(EventGenerator):
         )  # fmt: skip
         by = self._by(view.statics, view.n_entities)
         return measure(Baseline(**self.baseline_), seen, by, self.coefficients_["variance"])
-
-
-def _rates(baseline: ArrayLike) -> NDArray[np.float64]:
-    try:
-        level = np.atleast_1d(np.asarray(baseline, np.float64))
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"baseline must be rates, not {baseline!r}") from error
-    if level.ndim != 1 or not len(level) or not (np.isfinite(level).all() and (level >= 0).all()):
-        raise UsageError(
-            "baseline must be rates of 0 and more, one a type", fix="give events per unit of time"
-        )
-    return level
 
 
 def _ends(offsets: NDArray[np.int64], code: NDArray[np.int32], codes: int) -> dict[str, NDArray[np.float64]]:

@@ -23,8 +23,6 @@ __all__ = ["Rates", "choose_shape", "expected", "fit_rates", "measure"]
 TURNS = 40
 LEAN = 20.0
 """Events that a type must have in all to count as much as the profile of all types together."""
-LONG = {"hour": 7.0, "weekday": 28.0, "hour_of_week": 28.0, "month": 548.0}
-"""Days that the span must have for a season to be looked for."""
 
 
 @dataclass(frozen=True)
@@ -131,10 +129,7 @@ def choose_shape(
             )
         return seasons.seasonal(name, types=codes, day=day, calendar=calendar, step=step, times=times), {}
     names = ["piecewise"] if len(times) >= 2 * seasons.EACH else []
-    for season, days in LONG.items():
-        whole = day > 0 and span[1] - span[0] >= days * day
-        if whole and not ("hour" in season and step >= day * (1 - 1e-9)) and (calendar or season == "hour"):
-            names.append(season)
+    names += seasons.askable(day=day, calendar=calendar, step=step, span=span[1] - span[0])
     best = seasons.seasonal("constant", types=codes, day=day)
     gains = {"constant": 0.0}
     code = seen.code[seen.explained]

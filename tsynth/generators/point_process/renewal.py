@@ -325,7 +325,7 @@ class Renewal(EventGenerator):
         dict
             "gaps": of each group its types, family, parameters (shape and scale, or mean and deviation of logarithms),
             their standard errors, AIC of every family that was tried, numbers of gaps and of censored ones, ties apart;
-            "frailty": variance of the pace; "window", "ties": sentences.
+            "frailty": variance of the pace; "window", "ties": sentences; "sentences": what to know first.
         """
         found = super().diagnose(holdout)
         group = self.gaps_["group"]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsynth.generators.point_process.excitation import seasons
-from tsynth.generators.point_process.rates import LONG
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,11 +57,7 @@ def choose_season(
     """
     span = float(end.max(initial=0.0) - begin.min(initial=0.0)) if len(begin) else 0.0
     gains = {"constant": 0.0}
-    for name, days in LONG.items():
-        if day <= 0 or span < days * day or not (calendar or name == "hour"):
-            continue
-        if "hour" in name and step >= day * (1 - 1e-9):
-            continue
+    for name in seasons.askable(day=day, calendar=calendar, step=step, span=span):
         shape = seasons.seasonal(name, types=1, day=day, calendar=calendar, step=step, times=times)
         share = seasons.exposures(shape, begin, end, np.ones(len(begin)))
         share = share / max(share.sum(), 1e-300)

@@ -179,7 +179,7 @@ def choose(
             'window="given", but no entity has a window that is longer than its events',
             fix='add columns start and end to the entity table, or use window="auto"',
         )
-    if rule in ("whole", "entry") and not shared and rule != "whole":
+    if rule == "entry" and not shared:
         raise UsageError(
             'window="entry" needs a calendar that entities share',
             fix='use window="own", or "whole" if all entities are observed from the first to the last time',

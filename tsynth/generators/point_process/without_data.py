@@ -17,7 +17,7 @@ from tsynth.errors import UsageError
 from tsynth.generators.point_process.coding import Coding
 from tsynth.generators.point_process.excitation.moments import sized
 from tsynth.generators.point_process.excitation.simulation import Sizes
-from tsynth.generators.point_process.hawkes_parameters import process_to_state, sizes_of
+from tsynth.generators.point_process.hawkes_parameters import check_size, process_to_state, sizes_of
 from tsynth.generators.point_process.jitter import Ties
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tsynth.generators.point_process.excitation.process import Process
 
-__all__ = ["encoder_for", "learned", "mean_rate", "moment", "with_levels"]
+__all__ = ["encoder_for", "learned", "mean_rate", "moment", "unlearned", "with_levels"]
 
 SHOWN = 100.0
 """Events that a window is long enough for, where nobody says how long it is."""
@@ -60,6 +60,8 @@ def with_levels(schema: Schema, types: int, size: str | None) -> Schema:
                 fix="list one level a type, in the order of the parameters",
             )
         schema = schema.edit(mark.name, levels=levels, nullable=False)
+    if size is not None:
+        check_size(schema, size)
     for column in (*schema.dynamic, *schema.statics):
         if column.role == "mark" or column.name == size or column.nullable:
             continue
@@ -68,8 +70,6 @@ def with_levels(schema: Schema, types: int, size: str | None) -> Schema:
             column=column.name,
             fix="fit to data, leave the column out, or make it nullable, and it comes back null",
         )
-    if size is not None and (size not in schema or not schema[size].numeric or schema[size].static):
-        raise UsageError(f"size={size!r} is no number of a row", fix="name a continuous or count column")
     return schema
 
 
@@ -151,14 +151,28 @@ def _numbers(x: ArrayLike) -> NDArray[np.float64]:
 
 def mean_rate(process: Process) -> float:
     """Events of all types per unit of time in the long run; infinite where the process explodes."""
-    base = process.baseline
-    width = np.diff(base.edges)
-    level = base.level * (width @ base.factors) / width.sum()
+    mean = process.baseline.mean
     if process.link != "linear":
-        return float(level.sum())
+        return float(mean.sum())
     if not process.radius < 1:
         return float("inf")
-    return float(np.linalg.solve(np.eye(base.types) - process.kernel.branching, level).sum())
+    return float(np.linalg.solve(np.eye(process.types) - process.kernel.branching, mean).sum())
+
+
+def unlearned(schema: Schema, encoder: Encoder, coding: Coding, rows: int) -> dict[str, Any]:
+    """What every generator of events has after a fit, by name, where nothing was learned."""
+    return {
+        "schema_": schema,
+        "bare_schema_": schema,
+        "constraints_": Constraints([]),
+        "encoder_": encoder,
+        "statics_": {},
+        "n_entities_": 1,
+        "n_rows_": max(1, rows),
+        "coding_": coding.to_state(),
+        "beside_": {},
+        "fit_": {},
+    }
 
 
 def learned(
@@ -193,15 +207,8 @@ def learned(
         raise UsageError(f"the window ends ({end:g}) before it starts ({start:g})")
     rows = int(min(rate, 1e6) * (end - start)) if np.isfinite(rate) else 1
     return {
-        "schema_": known,
-        "bare_schema_": known,
-        "constraints_": Constraints([]),
-        "encoder_": encoder,
-        "statics_": {},
-        "n_entities_": 1,
-        "n_rows_": max(1, rows),
+        **unlearned(known, encoder, coding, rows),
         "process_": process_to_state(process),
-        "fit_": {},
         "frailty_": {
             "variance": float(frailty),
             "rule": "given",
@@ -209,8 +216,6 @@ def learned(
             "most": 0,
             "rows": np.ones(1),
         },
-        "coding_": coding.to_state(),
-        "beside_": {},
         "once_": {"fixed": [start, end]},
         "ties_": {"ties": Ties(False, encoder.time_step_, 0.0, 0.0, 0.0).to_state()},
         "covariates_": {},

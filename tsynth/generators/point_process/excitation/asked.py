@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tsynth.generators.point_process.excitation.process import Events, Process
 
-__all__ = ["Asked", "Fit"]
+__all__ = ["KERNELS", "LINKS", "Asked", "Fit"]
 
 KERNELS = ("exponential", "sum", "power_law", "etas", "nonparametric")
 LINKS = ("linear", "softplus", "rectified")

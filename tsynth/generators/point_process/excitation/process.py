@@ -114,6 +114,12 @@ class Baseline:
         return len(self.factors) == 1
 
     @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean rate of each type over the cells, (M,)."""
+        width = np.diff(self.edges)
+        return np.asarray(self.level * (width @ self.factors) / width.sum())
+
+    @property
     def types(self) -> int:
         """Number M of types."""
         return len(self.level)

@@ -1,4 +1,4 @@
-"""Baselines that know the calendar: hour, weekday, hour of the week, month, or pieces of the span."""
+"""Baselines: as a person writes them, or of shapes that know the calendar or pieces of the span."""
 
 from __future__ import annotations
 
@@ -12,12 +12,25 @@ from tsynth.errors import UsageError
 from tsynth.generators.point_process.excitation.process import Baseline
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["SHAPES", "cells_of", "cumulative", "exposures", "fitted", "rates_of", "seasonal"]
+__all__ = [
+    "SHAPES",
+    "askable",
+    "baseline_of",
+    "cells_of",
+    "check_baseline",
+    "cumulative",
+    "exposures",
+    "fitted",
+    "rates_of",
+    "seasonal",
+]
 
 SHAPES = ("constant", "hour", "weekday", "hour_of_week", "month", "piecewise")
 """Names that `seasonal` knows."""
+LONG = {"hour": 7.0, "weekday": 28.0, "hour_of_week": 28.0, "month": 548.0}
+"""Days that the span must have for a season to be looked for."""
 PIECES, EACH = 24, 50
 """Largest number of pieces, and events that each should have."""
 YEAR = 365.25
@@ -91,6 +104,47 @@ def seasonal(
         period, phase = 7.0 * day, monday
         cells = 7 if name == "weekday" else 168
     return Baseline(level, np.linspace(0.0, period, cells + 1), np.ones((cells, types)), period, phase)
+
+
+def askable(*, day: float, calendar: bool, step: float, span: float) -> list[str]:
+    """Seasons that times in a span of this length can tell; arguments as for `seasonal`."""
+    names = [name for name, days in LONG.items() if day > 0 and span >= days * day]
+    whole = step >= day * (1 - 1e-9)
+    return [n for n in names if (calendar or n == "hour") and not ("hour" in n and whole)]
+
+
+def baseline_of(rates: ArrayLike | Baseline) -> Baseline:
+    """A baseline from rates by type, as a person writes them; one that is given is checked."""
+    if isinstance(rates, Baseline):
+        return check_baseline(rates)
+    try:
+        level = np.array(rates, np.float64, ndmin=1)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"baseline must be numbers, not {rates!r}") from error
+    return check_baseline(Baseline(level))
+
+
+def check_baseline(baseline: Baseline) -> Baseline:
+    """The baseline, where its numbers make sense.
+
+    Raises
+    ------
+    UsageError
+        They do not.
+    """
+    level, edges, factors = baseline.level, baseline.edges, baseline.factors
+    if level.ndim != 1 or not len(level) or not (np.all(np.isfinite(level)) and np.all(level >= 0)):
+        raise UsageError(
+            "baseline must be rates of 0 and more, one a type", fix="give events per unit of time"
+        )
+    if not (np.all(np.isfinite(factors)) and np.all(factors >= 0)):
+        raise UsageError("factors of the baseline must be 0 and more")
+    types = len(level)
+    if len(edges) != len(factors) + 1 or np.any(np.diff(edges) <= 0) or factors.shape[1] not in (1, types):
+        raise UsageError(
+            f"a baseline of {len(factors)} cells has {len(factors) + 1} rising edges and factors for 1 or {types} types"
+        )
+    return baseline
 
 
 def _pieces(times: NDArray[np.float64]) -> NDArray[np.float64]:
