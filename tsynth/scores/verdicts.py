@@ -153,7 +153,10 @@ def _useful(results: Mapping[str, Result]) -> Answer:
         return Answer("useful", "cannot say", sentence, curve["synthetic"], curve["real"], curve["measure"])
     level = _level((curve["real"] - curve["synthetic"]) / taught, USEFUL)
     if level and result.interval is not None and result.interval[0] <= 0:
-        level, words = 1, "Models trained on it seem to lose something, but so few entities leave it to chance"
+        level, words = (
+            1,
+            "Models trained on it seem to lose something, but so few entities leave it to chance",
+        )
     else:
         words = (
             "Models trained on it do as well",
