@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tsynth.data.streams import Streams
+from tests.generators.hawkes_cases import drawn, some_events
 from tsynth.errors import UsageError
 from tsynth.generators.point_process.excitation.asked import Asked
 from tsynth.generators.point_process.excitation.etas import fit_etas, log_likelihood
 from tsynth.generators.point_process.excitation.omori import Omori
 from tsynth.generators.point_process.excitation.power import exponentials_of, fit_power
 from tsynth.generators.point_process.excitation.process import Baseline, Events, PowerLaw, Process
-from tsynth.generators.point_process.excitation.simulation import Sizes, simulate
+from tsynth.generators.point_process.excitation.simulation import Sizes
 
 QUAKES = {
     "tangshan": (4018.0, -821.67596, (0.007155, 2.26734, 0.97502, 0.0085205, 0.945297)),
@@ -58,24 +58,6 @@ def test_a_power_law_of_a_large_catalogue(shared_data: Path):
 
 
 # -- slow twins -----------------------------------------------------------------------------------------------
-
-
-def some_events(seed: int, lengths=(12, 0, 20, 1), types: int = 2) -> Events:
-    random = np.random.default_rng(seed)
-    n, rows = len(lengths), sum(lengths)
-    start = random.uniform(0, 2, n)
-    end = start + random.uniform(2, 6, n)
-    times = [np.sort(random.uniform(a, b, k)) for a, b, k in zip(start, end, lengths, strict=True)]
-    for t in times:
-        t[3:5] = t[2:3]
-    return Events(
-        np.concatenate([[0], np.cumsum(lengths)]),
-        np.concatenate(times),
-        random.integers(0, types, rows),
-        start,
-        end,
-        random.normal(size=rows),
-    )
 
 
 def slow(process: Process, events: Events, scale) -> float:
@@ -194,10 +176,7 @@ def test_a_fit_recovers_the_process_inside_its_intervals():
     sizes = Sizes(np.array([0, 200]), np.sort(np.random.default_rng(0).exponential(0.4, 200)))
     covered = []
     for seed in range(24):
-        streams = Streams(seed, "etas", range(20))
-        events = simulate(
-            true, np.zeros(20), np.full(20, 100.0), key=streams.key, entities=streams.entities, sizes=sizes
-        )
+        events = drawn(true, 20, 100.0, seed=seed, purpose="etas", sizes=sizes)
         found = fit_etas(events, 1)
         away = np.log(found.estimates / wanted) * found.estimates
         covered.append(np.abs(away) <= 1.96 * found.errors)
@@ -209,8 +188,7 @@ def test_a_fit_of_two_types_finds_who_excites_whom():
     """One data set of about 9,000 events: every jump within 4.5 standard errors, c and p too (1 in 20,000)."""
     kernel = PowerLaw(np.array([[1.0, 0.0], [0.8, 0.5]]), 0.3, 2.0)
     true = Process(Baseline(np.array([0.5, 0.2])), kernel)
-    streams = Streams(5, "two", range(50))
-    events = simulate(true, np.zeros(50), np.full(50, 120.0), key=streams.key, entities=streams.entities)
+    events = drawn(true, 50, 120.0, seed=5, purpose="two")
     found = fit_power(events, 2)
     wanted = np.array([0.5, 0.2, 1.0, 0.0, 0.8, 0.5, 0.3, 2.0])
     assert found.names[2:6] == ["jump[0,0]", "jump[0,1]", "jump[1,0]", "jump[1,1]"]
@@ -219,9 +197,7 @@ def test_a_fit_of_two_types_finds_who_excites_whom():
     # found as well with covariates that scale every window
     x = np.random.default_rng(1).normal(size=(50, 1))
     scale = np.exp(0.5 * x[:, 0])
-    events = simulate(
-        true, np.zeros(50), np.full(50, 120.0), key=streams.key, entities=streams.entities, scale=scale
-    )
+    events = drawn(true, 50, 120.0, seed=5, purpose="two", scale=scale)
     found = fit_power(events, 2, covariates=x)
     at = found.names.index("coefficient[0]")
     assert abs(found.coefficients[0] - 0.5) < 4.5 * found.errors[at]
@@ -231,8 +207,7 @@ def test_a_baseline_with_a_period_is_found_beside_the_law():
     """Factors 2 and .5 over halves of a day, within 4.5 standard errors."""
     base = Baseline(np.array([0.5, 0.5]), np.array([0.0, 0.5, 1.0]), np.array([[1.6], [0.4]]), 1.0)
     true = Process(base, PowerLaw(np.array([[0.8, 0.3], [0.0, 0.5]]), 0.3, 2.0))
-    streams = Streams(6, "day", range(50))
-    events = simulate(true, np.zeros(50), np.full(50, 100.0), key=streams.key, entities=streams.entities)
+    events = drawn(true, 50, 100.0, seed=6, purpose="day")
     found = fit_power(events, 2, baseline=base)
     at = next(k for k, name in enumerate(found.names) if name.startswith("factor"))
     ratio = found.estimates[at]

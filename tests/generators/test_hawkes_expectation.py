@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.generators import hawkes_cases
+from tests.generators.hawkes_cases import some_events
 from tsynth.compiled.hawkes import expectation as loops
-from tsynth.data.streams import Streams
 from tsynth.errors import DataError, UsageError
 from tsynth.generators.point_process.excitation.expectation import fit_histogram
 from tsynth.generators.point_process.excitation.histogram import bins_of, log_likelihood, merged
@@ -21,37 +22,10 @@ from tsynth.generators.point_process.excitation.process import (
     Histogram,
     Process,
 )
-from tsynth.generators.point_process.excitation.simulation import simulate
-
-
-def some_events(seed: int, lengths=(12, 0, 20, 1), types: int = 2) -> Events:
-    random = np.random.default_rng(seed)
-    n, rows = len(lengths), sum(lengths)
-    start = random.uniform(0, 2, n)
-    end = start + random.uniform(2, 6, n)
-    times = [np.sort(random.uniform(a, b, k)) for a, b, k in zip(start, end, lengths, strict=True)]
-    for t in times:
-        t[3:5] = t[2:3]
-    return Events(
-        np.concatenate([[0], np.cumsum(lengths)]),
-        np.concatenate(times),
-        random.integers(0, types, rows),
-        start,
-        end,
-        random.normal(size=rows),
-    )
 
 
 def drawn(process: Process, sequences: int, length: float, seed: int = 0, **more) -> Events:
-    streams = Streams(seed, "steps", range(sequences))
-    return simulate(
-        process,
-        np.zeros(sequences),
-        np.full(sequences, length),
-        key=streams.key,
-        entities=streams.entities,
-        **more,
-    )
+    return hawkes_cases.drawn(process, sequences, length, seed=seed, purpose="steps", **more)
 
 
 # -- slow twins -----------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tsynth.data.streams import Streams
+from tests.generators.hawkes_cases import drawn
 from tsynth.errors import UsageError
 from tsynth.generators.point_process.excitation.moments import count_moments, mean_rates
 from tsynth.generators.point_process.excitation.process import (
@@ -15,7 +15,6 @@ from tsynth.generators.point_process.excitation.process import (
     PowerLaw,
     Process,
 )
-from tsynth.generators.point_process.excitation.simulation import simulate
 
 
 def one(x: float) -> np.ndarray:
@@ -37,10 +36,7 @@ def test_without_excitation_counts_are_poisson():
 def test_simulated_counts_have_these_moments():
     """20,000 windows after 12 lifetimes of burn-in; each moment within 4.5 standard errors: fails 1 in 50,000."""
     process = Process(Baseline(np.ones(1)), Exponentials(one(2 / 3), one(3.0)))
-    streams = Streams(3, "moments", range(20_000))
-    made = simulate(
-        process, np.zeros(20_000), np.full(20_000, 16.0), key=streams.key, entities=streams.entities
-    )
+    made = drawn(process, 20_000, 16.0, seed=3, purpose="moments")
     who = np.repeat(np.arange(20_000), np.diff(made.offsets))
     counts = [
         np.bincount(who[(made.times >= low) & (made.times < low + 2)], minlength=20_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
+from tests.generators import hawkes_cases
 from tsynth.errors import DataError, UsageError
 from tsynth.generators.point_process.excitation.process import (
     Baseline,
@@ -47,23 +49,8 @@ KERNELS = {
 }
 
 
-def some_events(seed: int, lengths: list[int] = [5, 0, 7, 1], types: int = 2, ties: bool = True) -> Events:  # noqa: B006
-    random = np.random.default_rng(seed)
-    start = random.uniform(0, 2, len(lengths))
-    end = start + random.uniform(2, 6, len(lengths))
-    times = [np.sort(random.uniform(a, b, n)) for a, b, n in zip(start, end, lengths, strict=True)]
-    if ties:
-        for t in times:
-            t[2:3] = t[1:2]
-    rows = sum(lengths)
-    return Events(
-        np.concatenate([[0], np.cumsum(lengths)]),
-        np.concatenate(times),
-        random.integers(0, types, rows),
-        start,
-        end,
-        size=random.normal(size=rows),
-    )
+def some_events(seed: int, lengths: Sequence[int] = (5, 0, 7, 1)) -> Events:
+    return hawkes_cases.some_events(seed, lengths, ties=slice(2, 3))
 
 
 # -- slow twins, from the definitions -------------------------------------------------------------------------
@@ -252,9 +239,9 @@ def test_intensities_at_times_between_events():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"types": np.array([0, 2, 0])}, "type 2 was never seen"),
+        ({"types": np.array([0, 2, 0])}, "of type 2, but types run from 0 to 1"),
         ({"times": np.array([0.5, 0.7, 9.0])}, "outside its window"),
-        ({"times": np.array([0.5, np.nan, 0.6])}, "outside its window"),
+        ({"times": np.array([0.5, np.nan, 0.6])}, "which is no time"),
         ({"times": np.array([0.5, 0.7, 0.6])}, "after a later one"),
         ({"size": None}, "have none"),
     ],

@@ -86,49 +86,47 @@ def field_of(f, code, t, m, lay, lim, nets, h, moved, x, hidden, out, weight, ch
 @uncounted
 def outs(f, code, t, m, lay, lim, nets, h, moved, x, hidden, out, choice, value):
     """Outputs of field `f`: logits of its choices and copies, -1e9 for what may not be, then its mixtures."""
-    width = _own(m, lay, t, code, f, choice, value, x)
-    outs = nets.width[f]
-    size = nets.begin[f]
+    own = _own(m, lay, t, code, f, choice, value, x)
+    wide, place = nets.width[f], nets.begin[f]
     many = len(h)
     d = nets.hidden
-    one = nets.heads[size : size + (many + width) * d].reshape(many + width, d)
-    size += (many + width) * d
-    _assign(nets.heads[size : size + d], hidden)
-    size += d
-    two = nets.heads[size : size + d * outs].reshape(d, outs)
-    size += d * outs
-    skip = nets.heads[size : size + width * outs].reshape(width, outs)
-    size += width * outs
-    _assign(nets.heads[size : size + outs], out)
+    one = nets.heads[place : place + (many + own) * d].reshape(many + own, d)
+    place += (many + own) * d
+    _assign(nets.heads[place : place + d], hidden)
+    place += d
+    two = nets.heads[place : place + d * wide].reshape(d, wide)
+    place += d * wide
+    skip = nets.heads[place : place + own * wide].reshape(own, wide)
+    place += own * wide
+    _assign(nets.heads[place : place + wide], out)
     for k in range(many):
         if h[k] > 0:
             for j in range(d):
                 hidden[j] += h[k] * one[k, j]
-    for k in range(width):
+    for k in range(own):
         if x[k] != 0:
             v = np.float32(x[k])
             for j in range(d):
                 hidden[j] += v * one[many + k, j]
-            for j in range(outs):
+            for j in range(wide):
                 out[j] += v * skip[k, j]
     for k in range(d):
         if hidden[k] > 0:
-            for j in range(outs):
+            for j in range(wide):
                 out[j] += hidden[k] * two[k, j]
     # -- the choice
     size = lay.choices[f]
     first = lay.first[f]
     slot = lay.slot[code]
     held, held_here = m.choice[f], m.slot_choice[slot, f]
-    at = size + (2 if first >= 0 else 0)
+    options = size + (2 if first >= 0 else 0)
     if held >= 0:
-        out[held] += out[at]
+        out[held] += out[options]
     if held_here >= 0:
-        out[held_here] += out[at + 1]
+        out[held_here] += out[options + 1]
     if lay.counts[f + 1] > lay.counts[f] and m.scalar[N] > 0:
         for c in range(size):
-            out[c] += out[at + 2] * np.float32(m.tally[lay.counts[f] + c] / m.scalar[N])
-    options = size + (2 if first >= 0 else 0)
+            out[c] += out[options + 2] * np.float32(m.tally[lay.counts[f] + c] / m.scalar[N])
     for c in range(options):
         out[c] += lim.prior[f, code, c]
     tilt = np.float32(moved[len(lay.choices) + f])
@@ -181,4 +179,3 @@ def draw(f, code, m, lay, lim, nets, out, weight, choice, value, rng, filled):
         kept = lim.level_keep[np.searchsorted(lim.level_edges, after)]
         if after >= min(lim.floor, m.scalar[LEVEL]) and (kept >= 1.0 or uniform(rng) < kept):
             break
-    return

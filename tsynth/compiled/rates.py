@@ -1,4 +1,4 @@
-"""Loops over rates that are constant between edges: exposure, cumulative rate and its inverse, exact sampling.
+"""Loops over rates that are constant between edges: cells, exposure, cumulative rate and its inverse, sampling.
 
 Arrays that the loops share, as in `tsynth.generators.point_process.excitation.process.Baseline`:
 
@@ -10,14 +10,17 @@ running        (B + 1,) integral of ``rate`` from the first edge
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from tsynth.compiled.jit import compiled
+from tsynth.compiled.jit import compiled, uncounted
 from tsynth.compiled.markov import grown
 from tsynth.compiled.random import categorical, exponential, start, uniform
 
 __all__ = [
+    "Clock",
+    "cell_at",
     "cells",
     "cumulative",
     "exposures",
@@ -30,7 +33,20 @@ __all__ = [
 ]
 
 
-@compiled
+class Clock(NamedTuple):
+    """What `rising` and `moment` take after their first argument, in order; `period` and `phase` are floats.
+
+    The loops unpack it: numba counts references to the arrays of a tuple at each call.
+    """
+
+    edges: np.ndarray
+    period: float
+    phase: float
+    rate: np.ndarray
+    running: np.ndarray
+
+
+@uncounted
 def place(time, edges, period, phase):
     """Number of the period, cell and place inside the period (a time where there is none)."""
     cells = len(edges) - 1
@@ -48,19 +64,34 @@ def place(time, edges, period, phase):
     return turn, low, x
 
 
-@compiled
+@uncounted
+def cell_at(time, edges, period, phase):
+    """Cell at a time, and when it ends: after the time whatever rounding says, infinite where no edge follows."""
+    last = len(edges) - 2
+    if last == 0:
+        return 0, math.inf
+    turn, cell, _ = place(time, edges, period, phase)
+    if period > 0.0:
+        end = phase + turn * period + edges[cell + 1]
+        return cell, end if end > time else np.nextafter(time, math.inf)
+    return cell, edges[cell + 1] if cell < last else math.inf
+
+
+@uncounted
 def rising(time, edges, period, phase, rate, running):
     """Integral of the rate from the first edge of period 0 to `time`; below 0 before it."""
     turn, cell, x = place(time, edges, period, phase)
     return turn * running[len(running) - 1] + running[cell] + rate[cell] * (x - edges[cell])
 
 
-@compiled
+@uncounted
 def moment(height, edges, period, phase, rate, running):
     """The time at which `rising` reaches `height`, and its cell; inf where it never does."""
     cells = len(edges) - 1
     whole = running[cells]
     turn = 0.0
+    if not height < math.inf:
+        return math.inf, 0
     if period > 0.0:
         if whole <= 0.0:
             return np.inf, 0
@@ -228,9 +259,7 @@ def poisson_events(
                 stage = 3 if lone[i] else 1
             elif stage == 1:
                 height += exponential(state) / scale[i] if scale[i] > 0.0 else np.inf
-                t, cell = (np.inf, 0)
-                if height < np.inf:
-                    t, cell = moment(height, edges, period, phase, rate, running)
+                t, cell = moment(height, edges, period, phase, rate, running)
                 if not t < b:
                     stage = 2
                     continue

@@ -143,19 +143,13 @@ def walk(
                     c = _pick(gw, rng)
                     if c == classes:
                         break
-                    t = m.scalar[LAST] + _gap_in(c, m.scalar[LAST], lim, lay, rng)
-                    if forward:
-                        for _ in range(HOURS):
-                            if t >= resume[i]:
-                                break
-                            t = m.scalar[LAST] + _gap_in(c, m.scalar[LAST], lim, lay, rng)
-                        t = max(t, resume[i])
-                    elif must:
-                        for _ in range(HOURS):
-                            if t <= end[i]:
-                                break
-                            t = m.scalar[LAST] + _gap_in(c, m.scalar[LAST], lim, lay, rng)
-                        t = max(m.scalar[LAST], min(t, end[i]))
+                    low = resume[i] if forward else m.scalar[LAST]
+                    high = end[i] if must and not forward else np.inf
+                    for _ in range(HOURS + 1):
+                        t = m.scalar[LAST] + _gap_in(c, m.scalar[LAST], lim, lay, rng)
+                        if low <= t <= high:
+                            break
+                    t = max(low, min(t, high))
                 elif not stepped and forward and m.scalar[N] > 0:
                     t = max(m.scalar[LAST] + lim.tick, resume[i])
                 forward = False

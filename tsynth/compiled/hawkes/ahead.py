@@ -9,9 +9,9 @@ import math
 
 import numpy as np
 
-from tsynth.compiled.hawkes.linked import next_edge, through
-from tsynth.compiled.hawkes.residuals import cell_of
+from tsynth.compiled.hawkes.linked import through
 from tsynth.compiled.jit import compiled
+from tsynth.compiled.rates import cell_at
 
 __all__ = ["exponential_at", "next_exponential", "next_steps", "power_at", "steps_at"]
 
@@ -166,14 +166,12 @@ def next_exponential(
                         if now[k, j, i] != 0.0:
                             fastest = max(fastest, d)
             s, passed = 0.0, 0.0
-            cell, _, _ = cell_of(t, edges, period, phase)
+            cell, _ = cell_at(t, edges, period, phase)
             total = rates_on(s, cell, scale[n], level, factors, now, decay, link, rate)
             while s < horizon and passed < GONE:
-                cell, _, _ = cell_of(t + s, edges, period, phase)
+                cell, edge = cell_at(t + s, edges, period, phase)
                 width = FINE * (s + 1.0 / fastest) if fastest > 0.0 else horizon
-                width = min(
-                    width, horizon - s, max(next_edge(t + s, edges, period, phase) - t - s, 1e-9 * horizon)
-                )
+                width = min(width, horizon - s, max(edge - t - s, 1e-9 * horizon))
                 width = min(width, WAIT / total) if total > 0.0 else width
                 total = rates_on(s + 0.5 * width, cell, scale[n], level, factors, now, decay, link, rate)
                 while total * width > 2.0 * WAIT:  # the baseline, or an inhibited type, came up
@@ -204,8 +202,8 @@ def next_steps(
             rate[1] = 0.0
             s = 0.0
             while s < horizon and state[0] > 1e-6:
-                cell, _, _ = cell_of(t + s, edges, period, phase)
-                then = min(horizon, next_edge(t + s, edges, period, phase) - t)
+                cell, edge = cell_at(t + s, edges, period, phase)
+                then = min(horizon, edge - t)
                 for i in range(targets):
                     rate[0, i] = scale[n] * level[i] * factors[cell, i if columns > 1 else 0]
                 for q in range(r, offsets[n] - 1, -1):

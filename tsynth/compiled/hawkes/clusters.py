@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tsynth.compiled.hawkes.immigrants import locate, pick, ring
-from tsynth.compiled.jit import compiled
+from tsynth.compiled.hawkes.aliases import pick
+from tsynth.compiled.jit import compiled, uncounted
 from tsynth.compiled.random import exponential, integer, open_uniform, poisson, start, uniform
+from tsynth.compiled.rates import moment, rising
 
 __all__ = ["CROWD", "EXPONENTIAL", "POWER", "STEPS", "Births", "clusters"]
 
@@ -77,7 +78,7 @@ def omori_delay(integral, c, p):
     return c * math.expm1(math.log1p(-integral * (p - 1.0) / c) / (1.0 - p))
 
 
-@compiled
+@uncounted
 def _push(heap, tags, waiting, time, kind, parent):
     place = waiting
     while place > 0:
@@ -91,7 +92,7 @@ def _push(heap, tags, waiting, time, kind, parent):
     tags[place, 0], tags[place, 1] = kind, parent
 
 
-@compiled
+@uncounted
 def _pop(heap, tags, waiting):
     """Take the first off a heap of `waiting`; the last one sinks into its place."""
     last = waiting - 1
@@ -184,7 +185,7 @@ def clusters(
     state = np.empty(4, np.uint64)
     heap = np.empty(256)
     tags = np.empty((256, 2), np.int64)
-    edges, cumulative, rate, period, phase = clock
+    edges, period, phase, rate, running = clock
     origin_offsets, origin_keep, origin_other = origin_types
     (
         law,
@@ -220,7 +221,7 @@ def clusters(
             )  # fmt: skip
             if waiting < 0:
                 return -(i + 1)
-        reached = locate(edges, cumulative, rate, period, phase, begin[i])
+        reached = rising(begin[i], edges, period, phase, rate, running)
         immigrant = begin[i]
         cell = 0
         limit = min(offsets[i] + most, len(times))
@@ -228,7 +229,7 @@ def clusters(
         while row < limit:
             if new:
                 reached += exponential(state) / share
-                time, cell = ring(edges, cumulative, rate, period, phase, reached)
+                time, cell = moment(reached, edges, period, phase, rate, running)
                 immigrant = max(time, immigrant)
             new = waiting == 0 or immigrant < heap[0]
             if new:

@@ -6,29 +6,52 @@ import math
 
 import numpy as np
 
-from tsynth.compiled.jit import compiled
+from tsynth.compiled.jit import compiled, uncounted
 
 __all__ = ["exposed", "information", "pairs_in", "shared_out"]
+
+
+@uncounted
+def _parents(r, first, times, bounds, row, bin_of):
+    """Fill `row` and `bin_of` with the events from `first` on that may have excited r, latest first; returns how many.
+
+    They are those before it by less than the last bound; events at its own moment are none.
+    """
+    last = bounds[len(bounds) - 1]
+    n = b = 0
+    for q in range(r - 1, first - 1, -1):
+        lag = times[r] - times[q]
+        if lag >= last:
+            break
+        if lag > 0.0:
+            while lag >= bounds[b + 1]:
+                b += 1
+            row[n], bin_of[n] = q, b
+            n += 1
+    return n
+
+
+@compiled
+def _room(offsets):
+    """Room for the parents of any event."""
+    longest = 0
+    for n in range(len(offsets) - 1):
+        longest = max(longest, offsets[n + 1] - offsets[n])
+    return np.empty(longest, np.int64), np.empty(longest, np.int64)
 
 
 @compiled
 def pairs_in(offsets, times, weight, unit, bounds):
     """Pairs of events in each bin of lag, (B,), the later one counted by the process."""
     out = np.zeros(len(bounds) - 1, np.int64)
-    last = bounds[len(bounds) - 1]
+    row, bin_of = _room(offsets)
     for n in range(len(offsets) - 1):
         for r in range(offsets[n], offsets[n + 1]):
             if unit[r] < 0.0:
                 continue
-            b = 0
-            for q in range(r - 1, offsets[n] - 1, -1):
-                lag = times[r] - times[q]
-                if lag >= last:
-                    break
-                if lag > 0.0 and weight[q] > 0.0:
-                    while lag >= bounds[b + 1]:
-                        b += 1
-                    out[b] += 1
+            for a in range(_parents(r, offsets[n], times, bounds, row, bin_of)):
+                if weight[row[a]] > 0.0:
+                    out[bin_of[a]] += 1
     return out
 
 
@@ -69,36 +92,26 @@ def shared_out(offsets, times, types, weight, unit, cell, bounds, rate, height, 
     child[:] = 0.0
     each[:] = 0.0
     logs = 0.0
-    last = bounds[len(bounds) - 1]
+    row, bin_of = _room(offsets)
+    part = np.empty(len(row))
     for n in range(len(offsets) - 1):
-        first = offsets[n]
         for r in range(offsets[n], offsets[n + 1]):
             if unit[r] < 0.0:
                 continue
-            i, t = types[r], times[r]
-            while t - times[first] >= last:
-                first += 1
+            i = types[r]
             base = unit[r] * rate[cell[r], i]
             total = base
-            b = 0
-            for q in range(r - 1, first - 1, -1):
-                lag = t - times[q]
-                if lag > 0.0:
-                    while lag >= bounds[b + 1]:
-                        b += 1
-                    total += weight[q] * height[b, types[q], i]
+            parents = _parents(r, offsets[n], times, bounds, row, bin_of)
+            for a in range(parents):
+                part[a] = weight[row[a]] * height[bin_of[a], types[row[a]], i]
+                total += part[a]
             logs += math.log(total)
             if not total > 0.0:
                 continue
             own[cell[r], i] += base / total
             each[n] += base / total
-            b = 0
-            for q in range(r - 1, first - 1, -1):
-                lag = t - times[q]
-                if lag > 0.0:
-                    while lag >= bounds[b + 1]:
-                        b += 1
-                    child[b, types[q], i] += weight[q] * height[b, types[q], i] / total
+            for a in range(parents):
+                child[bin_of[a], types[row[a]], i] += part[a] / total
     return logs
 
 
@@ -109,33 +122,26 @@ def information(offsets, times, types, weight, unit, cell, bounds, rate, height,
     P is the cells of the baseline, then bins by exciting types.
     """
     cells, m = rate.shape
-    last = bounds[len(bounds) - 1]
+    row, bin_of = _room(offsets)
     x = np.zeros(out.shape[1])
     touched = np.empty(out.shape[1], np.int64)
     for n in range(len(offsets) - 1):
-        first = offsets[n]
         for r in range(offsets[n], offsets[n + 1]):
             if unit[r] < 0.0:
                 continue
-            i, t = types[r], times[r]
-            while t - times[first] >= last:
-                first += 1
+            i = types[r]
             total = unit[r] * rate[cell[r], i]
             x[cell[r]] = unit[r]
             touched[0] = cell[r]
             used = 1
-            b = 0
-            for q in range(r - 1, first - 1, -1):
-                lag = t - times[q]
-                if lag > 0.0:
-                    while lag >= bounds[b + 1]:
-                        b += 1
-                    total += weight[q] * height[b, types[q], i]
-                    at = cells + b * m + types[q]
-                    if x[at] == 0.0:
-                        touched[used] = at
-                        used += 1
-                    x[at] += weight[q]
+            for a in range(_parents(r, offsets[n], times, bounds, row, bin_of)):
+                q = row[a]
+                total += weight[q] * height[bin_of[a], types[q], i]
+                at = cells + bin_of[a] * m + types[q]
+                if x[at] == 0.0:
+                    touched[used] = at
+                    used += 1
+                x[at] += weight[q]
             for a in range(used):
                 for c in range(used):
                     out[i, touched[a], touched[c]] += x[touched[a]] * x[touched[c]] / (total * total)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from tsynth.compiled.jit import compiled
+from tsynth.compiled.rates import place
 
 __all__ = ["cells_of", "fault", "order_by_type", "time_in_cells"]
 
@@ -37,30 +38,13 @@ def fault(offsets, times, types, start, end, m):
 
 
 @compiled
-def _place(time, edges):
-    """Cell of a time, the outer cells going on."""
-    low, high = 0, len(edges) - 1
-    while high - low > 1:
-        middle = (low + high) >> 1
-        if edges[middle] <= time:
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-@compiled
 def cells_of(times, edges, period, phase):
     """Cell of each time, int32 (R,); `edges` (B + 1,) from 0 to `period`, or times where the period is 0."""
     out = np.zeros(len(times), np.int32)
     if len(edges) == 2:
         return out
     for e in range(len(times)):
-        t = times[e]
-        if period > 0.0:
-            t = t - phase
-            t -= period * math.floor(t / period)
-        out[e] = _place(t, edges)
+        out[e] = place(times[e], edges, period, phase)[1]
     return out
 
 

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from tsynth.compiled.jit import compiled
+from tsynth.compiled.rates import cell_at
 
 __all__ = ["RECTIFIED", "SOFTPLUS", "linked"]
 
@@ -29,25 +30,6 @@ def _through(link, x, level):
     soft = z + math.log1p(math.exp(-z)) if z > 0.0 else math.log1p(math.exp(z))
     slope = 1.0 / (1.0 + math.exp(-z)) if z > -700.0 else 0.0
     return level * soft, slope, soft - z * slope
-
-
-@compiled
-def _next_edge(t, edges, period, phase):
-    """Cell at t and the time at which it ends."""
-    cells = len(edges) - 1
-    if cells == 1:
-        return 0, np.inf
-    inside, shift = t, 0.0
-    if period > 0.0:
-        shift = phase + period * math.floor((t - phase) / period)
-        inside = t - shift
-    b = 0
-    while b < cells - 1 and edges[b + 1] <= inside:
-        b += 1
-    if period == 0.0 and b == cells - 1:
-        return b, np.inf
-    then = shift + edges[b + 1]
-    return b, then if then > t else np.nextafter(t, np.inf)
 
 
 @compiled
@@ -136,7 +118,7 @@ def linked(
         while True:
             then = times[e] if e < offsets[n + 1] else end[n]
             while t < then:
-                b, edge = _next_edge(t, edges, period, phase)
+                b, edge = cell_at(t, edges, period, phase)
                 stop = min(edge, then)
                 gap = stop - t
                 for i in range(m):
@@ -166,7 +148,7 @@ def linked(
                 break
             if counted[e]:
                 i = types[e]
-                b, edge = _next_edge(t, edges, period, phase)
+                b, _ = cell_at(t, edges, period, phase)
                 base = scale[n] * level[i] * factors[b, i]
                 x = _argument(0.0, base, size[i], decay)
                 value, slope, by_level = _through(link, x, level[i])

@@ -114,6 +114,7 @@ def shared_decays(
     weight, surplus : float64 array, (R,) or (1,)
         What an event counts as a parent, and its size less the reference; of length 1 where all count 1.
     unit : float64 array, (R,)
+        Baseline at the event where the level is 1; below 0 where the event is a parent only.
     cell : int32 array, (R,)
         Cell of the baseline.
     covariates : float64 array, (N, C)

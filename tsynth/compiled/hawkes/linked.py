@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 
-from tsynth.compiled.hawkes.residuals import cell_of
 from tsynth.compiled.jit import compiled
+from tsynth.compiled.rates import cell_at, place
 
-__all__ = ["linked", "next_edge", "steps", "through"]
+__all__ = ["linked", "steps", "through"]
 
 LINEAR, SOFTPLUS, RECTIFIED = 0, 1, 2
 TOLERANCE = 1e-10
@@ -32,20 +32,6 @@ def through(link, x, level):
             scaled + math.log1p(math.exp(-scaled)) if scaled > 0.0 else math.log1p(math.exp(scaled))
         )
     return max(x, 0.0) if link == RECTIFIED else x
-
-
-@compiled
-def next_edge(t, edges, period, phase):
-    """First edge of the baseline after time t; infinite where there is none."""
-    if len(edges) <= 2:
-        return math.inf
-    cell, whole, _ = cell_of(t, edges, period, phase)
-    if period <= 0.0:
-        if t < edges[1]:
-            return edges[1]
-        return edges[cell + 1] if cell + 1 < len(edges) - 1 else math.inf
-    found = phase + whole * period + edges[cell + 1]
-    return found if found > t else np.nextafter(t, math.inf)
 
 
 @compiled
@@ -130,8 +116,8 @@ def linked(
         while True:
             goal = end[n] if r == offsets[n + 1] else times[r]
             while t < goal:  # the pieces until the next event
-                then = min(goal, next_edge(t, edges, period, phase))
-                cell, _, _ = cell_of(t, edges, period, phase)
+                cell, then = cell_at(t, edges, period, phase)
+                then = min(goal, then)
                 for i in range(targets):
                     used = 0
                     for k in range(components):
@@ -150,7 +136,7 @@ def linked(
             if r == offsets[n + 1]:
                 break
             i = types[r]
-            cell, _, _ = cell_of(t, edges, period, phase)
+            _, cell, _ = place(t, edges, period, phase)
             now = scale[n] * level[i] * factors[cell, i if columns > 1 else 0]
             for k in range(components):
                 for j in range(kept):
@@ -203,11 +189,11 @@ def steps(
                         pointer[b] += 1
                 if pointer[bins] == r:
                     x[:] = 0.0  # nothing acts any more: what rounding left goes too
-                then = min(goal, next_edge(t, edges, period, phase))
+                cell, then = cell_at(t, edges, period, phase)
+                then = min(goal, then)
                 for b in range(1, bins + 1):
                     if pointer[b] < r:
                         then = min(then, times[pointer[b]] + bounds[b])
-                cell, _, _ = cell_of(t, edges, period, phase)
                 for i in range(targets):
                     base = scale[n] * level[i] * factors[cell, i if columns > 1 else 0]
                     part = (then - t) * through(link, base + x[i], level[i])
@@ -217,7 +203,7 @@ def steps(
                 t = then
             if r < offsets[n + 1]:
                 i = types[r]
-                cell, _, _ = cell_of(t, edges, period, phase)
+                _, cell, _ = place(t, edges, period, phase)
                 now = scale[n] * level[i] * factors[cell, i if columns > 1 else 0]
                 for q in range(r - 1, offsets[n] - 1, -1):
                     lag = t - times[q]

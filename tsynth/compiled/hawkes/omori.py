@@ -16,24 +16,14 @@ def omori(
     offsets, times, types, end, weight, surplus, unit, cell, covariates, theta, decay, mix, cells,
     logs, score, info, outer_score, outer_info, cross, left,
 ):  # fmt: skip
-    """Sums over events by target type, added to the last seven arrays.
+    """As `tsynth.compiled.hawkes.likelihood.shared_decays`, for sums over events by target type.
 
     Parameters
     ----------
-    weight, surplus : float64 array, (R,) or (1,)
-        What an event counts as a parent, and its size less the reference; of length 1 where all count 1.
-    unit : float64 array, (R,)
-        Baseline at the event where the level is 1; below 0 where the event is a parent only.
-    cell : int32 array, (R,)
-        Cell of the baseline.
-    covariates : float64 array, (N, C)
     theta : float64 array, (M, P)
         A row a target: `cells` baselines, then what multiplies the law of each parent type.
-    decay : float64 array, (K,)
     mix : float64 array, (3, K)
         Weights of the exponentials, and their derivatives by log c and log p.
-    logs : (M,), score : (M, P), info : (M, P, P)
-        Sums of logs of intensity, of its gradient, and of outer products (lower triangles).
     outer_score : (3 + C,), outer_info : (3 + C, 3 + C), cross : (M, 3 + C, P)
         The same by log c, log p, the power and the coefficients.
     left : float64 array, (2, K, M)

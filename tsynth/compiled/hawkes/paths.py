@@ -14,11 +14,11 @@ import math
 
 import numpy as np
 
-from tsynth.compiled.hawkes.immigrants import locate, ring
 from tsynth.compiled.jit import compiled
 from tsynth.compiled.random import fill_exponential, start
+from tsynth.compiled.rates import moment, rising
 
-__all__ = ["BLOCK", "FADED", "LONGEST", "exponential_paths", "remains", "settle"]
+__all__ = ["BLOCK", "FADED", "LONGEST", "exponential_paths", "remains", "settle", "stretch"]
 
 BLOCK = 512
 """Rows whose times are computed together."""
@@ -98,6 +98,24 @@ def _more(state, draws, filled):
 
 
 @compiled
+def stretch(x, origin, immigrant, stop, decay):
+    """Excitation at `origin`, where the stretch from there ends, and whether an immigrant or the window ends it.
+
+    Neither does where the stretch would be longer than `LONGEST`: it is cut, and another begins.
+    """
+    new = immigrant < stop
+    upper = immigrant if new else stop
+    last = not new
+    if decay * (upper - origin) > LONGEST:
+        if x < FADED:
+            x = 0.0
+        else:
+            new = last = False
+            upper = origin + LONGEST / decay
+    return x, upper, new, last
+
+
+@compiled
 def exponential_paths(
     key, entities, begin, end, scale, clock, excited, jump, decay, most, first, offsets, times
 ):
@@ -123,7 +141,7 @@ def exponential_paths(
     draws = np.empty(_DRAWS)
     survivals, origins, uppers, exponent = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     bits = survivals.view(np.int64)
-    edges, cumulative, rate, period, phase = clock
+    edges, period, phase, rate, running = clock
     constant = len(rate) == 1
     written = offsets[first]
     n = 0  # rows in the block, not yet written
@@ -133,7 +151,7 @@ def exponential_paths(
         at = 0
         x = excited[i]
         origin, stop, share = begin[i], end[i], scale[i]
-        reached = 0.0 if constant else locate(edges, cumulative, rate, period, phase, origin)
+        reached = 0.0 if constant else rising(origin, edges, period, phase, rate, running)
         immigrant = origin
         limit = min(offsets[i] + most, len(times))
         block = min(BLOCK, limit - written)
@@ -147,17 +165,9 @@ def exponential_paths(
                     immigrant = origin + draws[at] / (rate[0] * share)
                 else:
                     reached += draws[at] / share
-                    immigrant = max(ring(edges, cumulative, rate, period, phase, reached)[0], origin)
+                    immigrant = max(moment(reached, edges, period, phase, rate, running)[0], origin)
                 at += 1
-            new = immigrant < stop
-            upper = immigrant if new else stop
-            last = not new
-            if decay * (upper - origin) > LONGEST:
-                if x < FADED:
-                    x = 0.0
-                else:
-                    new = last = False
-                    upper = origin + LONGEST / decay
+            x, upper, new, last = stretch(x, origin, immigrant, stop, decay)
             silent = math.exp(-decay * (upper - origin))
             survival = 1.0
             while True:

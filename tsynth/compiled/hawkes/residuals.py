@@ -15,34 +15,26 @@ import math
 import numpy as np
 
 from tsynth.compiled.jit import compiled
+from tsynth.compiled.rates import place
 
-__all__ = ["baseline_until", "cell_of", "exponential", "exponential_pairs", "power"]
+__all__ = ["exponential", "exponential_pairs", "power"]
 
 FAR = 200.0
 """Lifetimes of a component after which its scaled state is brought back to size."""
 
 
 @compiled
-def cell_of(t, edges, period, phase):
-    """Cell of the baseline at time t, periods since `phase`, and the time inside the period."""
-    whole = 0.0
-    if period > 0.0:
-        whole = math.floor((t - phase) / period)
-        t = t - phase - whole * period
-    low, high = 0, len(edges) - 2
-    while low < high:
-        middle = (low + high + 1) >> 1
-        if edges[middle] <= t:
-            low = middle
-        else:
-            high = middle - 1
-    return low, whole, t
+def _baseline(turn, cell, inside, c, edges, factors, running):
+    """Integral of column c of the factors from the origin to the time that `place` found."""
+    return turn * running[len(running) - 1, c] + running[cell, c] + factors[cell, c] * (inside - edges[cell])
 
 
 @compiled
-def baseline_until(cell, whole, t, c, edges, factors, running):
-    """Integral of the factors of column c from the origin to the time that `cell_of` found."""
-    return whole * running[len(running) - 1, c] + running[cell, c] + factors[cell, c] * (t - edges[cell])
+def _baselines(t, edges, factors, running, period, phase, out):
+    """Fill `out` with the integrals of all targets' factors from the origin to time t."""
+    turn, cell, inside = place(t, edges, period, phase)
+    for i in range(len(out)):
+        out[i] = _baseline(turn, cell, inside, i if factors.shape[1] > 1 else 0, edges, factors, running)
 
 
 @compiled
@@ -78,10 +70,7 @@ def exponential(
         came[:] = 0.0
         held[:] = 0.0
         done[:] = 0.0
-        cell, whole, inside = cell_of(start[n], edges, period, phase)
-        for i in range(targets):
-            c = i if columns > 1 else 0
-            based[i] = baseline_until(cell, whole, inside, c, edges, factors, running)
+        _baselines(start[n], edges, factors, running, period, phase, based)
         behind = offsets[n]
         for r in range(offsets[n], offsets[n + 1] + 1):
             last = r == offsets[n + 1]
@@ -101,14 +90,14 @@ def exponential(
                         y[k, i] += adjacency[k, j, i] * grown
                         came[i] += adjacency[k, j, i] * w
                 behind += 1
-            cell, whole, inside = cell_of(t, edges, period, phase)
+            turn, cell, inside = place(t, edges, period, phase)
             if last:
                 for i in range(targets):
                     c = i if columns > 1 else 0
                     now = 0.0
                     for k in range(components):
                         now += y[k, i] * math.exp(-decay[k] * (t - origin[k]))
-                    b = baseline_until(cell, whole, inside, c, edges, factors, running)
+                    b = _baseline(turn, cell, inside, c, edges, factors, running)
                     integral[n, i] = done[i] + scale[n] * level[i] * (b - based[i]) + came[i] + held[i] - now
             else:
                 i = target[r]
@@ -118,7 +107,7 @@ def exponential(
                     x = y[k, i] * math.exp(-decay[k] * (t - origin[k]))
                     now += x
                     rising += decay[k] * x
-                b = baseline_until(cell, whole, inside, c, edges, factors, running)
+                b = _baseline(turn, cell, inside, c, edges, factors, running)
                 grown = scale[n] * level[i] * (b - based[i]) + came[i] + held[i] - now
                 increments[r] = max(grown, 0.0)
                 rate[r] = scale[n] * level[i] * factors[cell, c] + rising
@@ -143,10 +132,7 @@ def exponential_pairs(
         came[:] = 0.0
         held[:] = 0.0
         done[:] = 0.0
-        cell, whole, inside = cell_of(start[n], edges, period, phase)
-        for i in range(targets):
-            c = i if columns > 1 else 0
-            based[i] = baseline_until(cell, whole, inside, c, edges, factors, running)
+        _baselines(start[n], edges, factors, running, period, phase, based)
         behind = offsets[n]
         for r in range(offsets[n], offsets[n + 1] + 1):
             last = r == offsets[n + 1]
@@ -161,7 +147,7 @@ def exponential_pairs(
                             came[i] += a * w
                 touched[j] = s
                 behind += 1
-            cell, whole, inside = cell_of(t, edges, period, phase)
+            turn, cell, inside = place(t, edges, period, phase)
             low, high = (0, targets) if last else (target[r], target[r] + 1)
             for i in range(low, high):
                 c = i if columns > 1 else 0
@@ -172,7 +158,7 @@ def exponential_pairs(
                             part = x[k, j, i] * math.exp(-decay[k, j, i] * (t - touched[j]))
                             now += part
                             rising += decay[k, j, i] * part
-                b = baseline_until(cell, whole, inside, c, edges, factors, running)
+                b = _baseline(turn, cell, inside, c, edges, factors, running)
                 grown = scale[n] * level[i] * (b - based[i]) + came[i] + held[i] - now
                 if last:
                     integral[n, i] = done[i] + grown
@@ -195,14 +181,11 @@ def power(
     for n in range(len(offsets) - 1):
         held[:] = 0.0
         done[:] = 0.0
-        cell, whole, inside = cell_of(start[n], edges, period, phase)
-        for i in range(targets):
-            c = i if columns > 1 else 0
-            based[i] = baseline_until(cell, whole, inside, c, edges, factors, running)
+        _baselines(start[n], edges, factors, running, period, phase, based)
         for r in range(offsets[n], offsets[n + 1] + 1):
             last = r == offsets[n + 1]
             t = end[n] if last else times[r]
-            cell, whole, inside = cell_of(t, edges, period, phase)
+            turn, cell, inside = place(t, edges, period, phase)
             low, high = (0, targets) if last else (target[r], target[r] + 1)
             rising = 0.0
             for i in range(low, high):
@@ -220,7 +203,7 @@ def power(
                     rising += weight[q] * jump[types[q], low] * math.exp(-p * logged)
             for i in range(low, high):
                 c = i if columns > 1 else 0
-                b = baseline_until(cell, whole, inside, c, edges, factors, running)
+                b = _baseline(turn, cell, inside, c, edges, factors, running)
                 grown = scale[n] * level[i] * (b - based[i]) + now[i] - held[i]
                 if last:
                     integral[n, i] = done[i] + grown

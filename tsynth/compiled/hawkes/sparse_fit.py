@@ -222,6 +222,44 @@ def _climb(unit, cell, x, cells, fall, theta, rate, score, info, tolerance, most
 
 
 @compiled
+def _moved(unit, cell, x, slope, cells, rate, theta, info):
+    """How a target's coefficients follow the log of a common decay, and their variances.
+
+    Returns
+    -------
+    free : bool array, (P,)
+        Coefficients above 0 that the events tell of; the rest of `solved` is 0.
+    solved : float64 array, (P, 1 + P)
+        How much each moves with the decay's log; the inverse information.
+    score, information : float
+        Of the decay's log by the sum of logs, the coefficients following.
+    """
+    p_all, width = len(theta), x.shape[1]
+    right = np.zeros((p_all, 1 + p_all))
+    free = np.zeros(p_all, np.bool_)
+    for p in range(p_all):
+        free[p] = theta[p] > 0.0 and info[p, p] > 1e-300
+        if free[p]:
+            right[p, 1 + p] = 1.0
+    g, h = 0.0, 0.0
+    for a in range(len(unit)):
+        y = 0.0
+        for c in range(width):
+            y += theta[cells + c] * slope[a, c]
+        y /= rate[a]
+        g += y
+        h += y * y
+        right[cell[a], 0] += y * unit[a] / rate[a]
+        for c in range(width):
+            right[cells + c, 0] += y * x[a, c] / rate[a]
+    for p in range(p_all):
+        if not free[p]:
+            right[p, 0] = 0.0
+    solved = _solve(info, free, right)
+    return free, solved, g, h - (right[:, 0] * solved[:, 0]).sum()
+
+
+@compiled
 def sweep(
     targets, pointers, columns, values, level, rows, begin, sequence, times, weight, unit, cell, spent, whole, fade,
     price, decay, m, outer, inverse, logs, errors, level_errors, slopes, common,
@@ -299,27 +337,7 @@ def sweep(
         if outer == 0:
             continue
         _information(units, places, x, cells, rate, score, info)
-        right = np.zeros((len(theta), 1 + len(theta)))
-        free = np.zeros(len(theta), np.bool_)
-        for p in range(len(theta)):
-            free[p] = theta[p] > 0.0 and info[p, p] > 1e-300
-            if free[p]:
-                right[p, 1 + p] = 1.0
-        g, h = 0.0, 0.0
-        for a in range(n):
-            y = 0.0
-            for c in range(width):
-                y += theta[cells + c] * slope[a, c]
-            y /= rate[a]
-            g += y
-            h += y * y
-            right[places[a], 0] += y * units[a] / rate[a]
-            for c in range(width):
-                right[cells + c, 0] += y * x[a, c] / rate[a]
-        for p in range(len(theta)):
-            if not free[p]:
-                right[p, 0] = 0.0
-        solved = _solve(info, free, right)
+        free, solved, g, h = _moved(units, places, x, slope, cells, rate, theta, info)
         for c in range(width):
             g -= theta[cells + c] * fade[columns[first + c]]
             errors[first + c] = solved[cells + c, 1 + cells + c] if free[cells + c] else np.nan
@@ -327,7 +345,7 @@ def sweep(
         for b in range(cells):
             level_errors[i, b] = solved[b, 1 + b] if free[b] else np.nan
         common[0] += g
-        common[1] += h - (right[:, 0] * solved[:, 0]).sum()
+        common[1] += h
 
 
 @compiled

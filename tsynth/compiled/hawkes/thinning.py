@@ -12,12 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tsynth.compiled.jit import compiled
+from tsynth.compiled.jit import compiled, uncounted
 from tsynth.compiled.random import exponential, integer, start, uniform
 
 __all__ = ["RECTIFIED", "SOFTPLUS", "Drives", "linked", "thinned"]
 
 SOFTPLUS, RECTIFIED = 1, 2
+LOOK = 0.5
+"""How far ahead the bound of negative parts looks, in lifetimes of the fastest part."""
 
 
 class Drives(NamedTuple):
@@ -64,7 +66,7 @@ def linked(x, link, level):
     return max(x, 0.0) + level * math.log1p(math.exp(-abs(x) / level))
 
 
-@compiled
+@uncounted
 def _fade(values, decay_of, decays, faded, gap):
     """Let `gap` pass."""
     for d in range(len(faded)):
@@ -73,10 +75,52 @@ def _fade(values, decay_of, decays, faded, gap):
         values[g] *= faded[decay_of[g]]
 
 
-@compiled
+@uncounted
 def _excite(values, offsets, part, amount, kind, factor):
     for s in range(offsets[kind], offsets[kind + 1]):
         values[part[s]] += amount[s] * factor
+
+
+@uncounted
+def _bound(values, target, negative, share, rates, cell, link, levels, high, low):
+    """Bound of all types' intensities, and whether it holds only as far ahead as `LOOK` lets the fastest part decay.
+
+    Without what is negative; with what is left of it there, if that lowers the bound by much.
+    """
+    for m in range(len(levels)):
+        high[m] = share * rates[cell, m]
+        low[m] = 0.0
+    deepest = 0.0
+    for g in range(len(values)):
+        if negative[g]:
+            low[target[g]] += values[g]
+            deepest = min(deepest, low[target[g]])
+        else:
+            high[target[g]] += values[g]
+    bound = 0.0
+    for m in range(len(levels)):
+        bound += linked(high[m], link, levels[m])
+    if not deepest < -0.01 * bound:
+        return bound, False
+    left = math.exp(-LOOK)  # of what decays fastest; the slower keep more
+    bound = 0.0
+    for m in range(len(levels)):
+        bound += linked(high[m] + left * low[m], link, levels[m])
+    return bound, True
+
+
+@uncounted
+def _accepted(u, values, target, share, rates, cell, link, levels, room):
+    """Type of an event at height u under the intensities of all types, one upon the other; -1 above them."""
+    for m in range(len(levels)):
+        room[m] = share * rates[cell, m]
+    for g in range(len(values)):
+        room[target[g]] += values[g]
+    for m in range(len(levels)):
+        u -= linked(room[m], link, levels[m])
+        if u < 0.0:
+            return m
+    return -1
 
 
 @compiled
@@ -112,7 +156,7 @@ def thinned(
     high, low = np.empty(n_types), np.empty(n_types)
     past_offsets, past_times, past_types, past_factors = past
     sized = len(size_values) > 0
-    ahead = 0.5 / max(np.max(decays), 1e-300) if len(decays) > 0 else math.inf
+    ahead = LOOK / max(np.max(decays), 1e-300) if len(decays) > 0 else math.inf
     row = offsets[first]
     for i in range(first, len(entities)):
         start(state, key, entities[i])
@@ -142,26 +186,9 @@ def thinned(
                     cell = 0
                     base += period
                 continue
-            # Bound without what is negative, then with what of it is left at the end of the look ahead.
-            for m in range(n_types):
-                high[m] = share * rates[cell, m]
-                low[m] = 0.0
-            deepest = 0.0
-            for g in range(len(values)):
-                if negative[g]:
-                    low[target[g]] += values[g]
-                    deepest = min(deepest, low[target[g]])
-                else:
-                    high[target[g]] += values[g]
-            bound = 0.0
-            for m in range(n_types):
-                bound += linked(high[m], link, levels[m])
-            if deepest < -0.01 * bound:
+            bound, deep = _bound(values, target, negative, share, rates, cell, link, levels, high, low)
+            if deep:
                 until = min(until, now + ahead)
-                left = math.exp(-0.5)  # of what decays fastest; the slower keep more
-                bound = 0.0
-                for m in range(n_types):
-                    bound += linked(high[m] + left * low[m], link, levels[m])
             # The bound is above the intensity by more than rounding.
             bound *= 1.0 + 1e-12
             time = now + exponential(state) / bound
@@ -175,17 +202,7 @@ def thinned(
                 break
             _fade(values, decay_of, decays, faded, time - now)
             now = time
-            for m in range(n_types):
-                high[m] = share * rates[cell, m]
-            for g in range(len(values)):
-                high[target[g]] += values[g]
-            u = uniform(state) * bound
-            kind = -1
-            for m in range(n_types):
-                u -= linked(high[m], link, levels[m])
-                if u < 0.0:
-                    kind = m
-                    break
+            kind = _accepted(uniform(state) * bound, values, target, share, rates, cell, link, levels, high)
             if kind < 0:
                 continue
             factor = 1.0

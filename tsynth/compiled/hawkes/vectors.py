@@ -12,10 +12,11 @@ import math
 
 import numpy as np
 
-from tsynth.compiled.hawkes.immigrants import locate, pick, ring
-from tsynth.compiled.hawkes.paths import BLOCK, FADED, LONGEST, settle
-from tsynth.compiled.jit import compiled
+from tsynth.compiled.hawkes.aliases import pick
+from tsynth.compiled.hawkes.paths import BLOCK, settle, stretch
+from tsynth.compiled.jit import compiled, uncounted
 from tsynth.compiled.random import exponential, start, uniform
+from tsynth.compiled.rates import moment, rising
 
 __all__ = ["many_clocks", "one_clock"]
 
@@ -31,7 +32,7 @@ def _depth(n_types):
     return depth
 
 
-@compiled
+@uncounted
 def _raise(tree, base, depth, leaf, value):
     """Add to a leaf, and make the sums above it anew."""
     node = (1 << depth) + leaf
@@ -43,7 +44,7 @@ def _raise(tree, base, depth, leaf, value):
         tree[base + node] = value
 
 
-@compiled
+@uncounted
 def _climb(state, tree, base, depth):
     """Type drawn with the weights in the leaves; written without branches on what is drawn."""
     if depth == 0:
@@ -61,7 +62,7 @@ def _climb(state, tree, base, depth):
             return node - (1 << depth)
 
 
-@compiled
+@uncounted
 def _shrink(tree, base, depth, touched, at, count, factor):
     """Multiply all weights (0 clears them); returns how many are above 0."""
     first = 1 << depth
@@ -83,7 +84,7 @@ def _shrink(tree, base, depth, touched, at, count, factor):
     return kept
 
 
-@compiled
+@uncounted
 def _add(tree, base, depth, touched, at, count, kind, value):
     """Add to a type's weight; returns how many types have one."""
     if value > 0.0:
@@ -125,7 +126,7 @@ def one_clock(
     count = 0
     survivals, origins, uppers, exponent = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     bits = survivals.view(np.int64)
-    edges, cumulative, rate, period, phase = clock
+    edges, period, phase, rate, running = clock
     origin_offsets, origin_keep, origin_other = origin_types
     column_offsets, column_keep, column_other = columns
     laws = len(origin_offsets) - 1
@@ -140,7 +141,7 @@ def one_clock(
             weight = jumps[past_types[r]] * math.exp(-decay * (origin - past_times[r]))
             count = _add(tree, 0, depth, touched, 0, count, past_types[r], weight)
         unit = 1.0  # of the weights, in intensity
-        reached = locate(edges, cumulative, rate, period, phase, origin)
+        reached = rising(origin, edges, period, phase, rate, running)
         immigrant = origin
         cell = 0
         limit = min(offsets[i] + most, len(times))
@@ -150,17 +151,9 @@ def one_clock(
             x = tree[1] * unit
             if new:
                 reached += exponential(state) / share
-                immigrant, cell = ring(edges, cumulative, rate, period, phase, reached)
+                immigrant, cell = moment(reached, edges, period, phase, rate, running)
                 immigrant = max(immigrant, origin)
-            new = immigrant < stop
-            upper = immigrant if new else stop
-            last = not new
-            if decay * (upper - origin) > LONGEST:
-                if x < FADED:
-                    x = 0.0
-                else:
-                    new = last = False
-                    upper = origin + LONGEST / decay
+            x, upper, new, last = stretch(x, origin, immigrant, stop, decay)
             silent = math.exp(-decay * (upper - origin))
             survival = 1.0
             while True:
@@ -234,7 +227,7 @@ def many_clocks(
     count = np.zeros(kinds, np.int64)
     unit = np.ones(kinds)
     x = np.zeros(kinds)
-    edges, cumulative, rate, period, phase = clock
+    edges, period, phase, rate, running = clock
     origin_offsets, origin_keep, origin_other = origin_types
     column_offsets, column_keep, column_other = columns
     laws = len(origin_offsets) - 1
@@ -250,7 +243,7 @@ def many_clocks(
                 weight = jumps[k, past_types[r]] * math.exp(-decays[k] * (now - past_times[r]))
                 count[k] = _add(trees, k * size, depth, touched, k * n_types, count[k], past_types[r], weight)
             x[k] = trees[k * size + 1]
-        reached = locate(edges, cumulative, rate, period, phase, now)
+        reached = rising(now, edges, period, phase, rate, running)
         immigrant = now
         cell = 0
         limit = min(offsets[i] + most, len(times))
@@ -258,7 +251,7 @@ def many_clocks(
         while row < limit:
             if new:
                 reached += exponential(state) / share
-                immigrant, cell = ring(edges, cumulative, rate, period, phase, reached)
+                immigrant, cell = moment(reached, edges, period, phase, rate, running)
                 immigrant = max(immigrant, now)
             gap = min(immigrant, stop) - now
             rung, left = -1, 0.0

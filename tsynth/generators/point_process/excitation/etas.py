@@ -9,7 +9,8 @@ import numpy as np
 
 from tsynth.errors import UsageError
 from tsynth.generators.point_process.excitation.asked import Asked, Fit
-from tsynth.generators.point_process.excitation.likelihood import checked, exposure
+from tsynth.generators.point_process.excitation.checks import checked
+from tsynth.generators.point_process.excitation.likelihood import exposure
 from tsynth.generators.point_process.excitation.omori import OmoriSearch
 from tsynth.generators.point_process.excitation.residuals import measure
 from tsynth.generators.point_process.excitation.search import joined

@@ -9,9 +9,10 @@ import numpy as np
 from tsynth.compiled.hawkes import expectation as loops
 from tsynth.errors import UsageError
 from tsynth.generators.point_process.excitation.asked import Asked, Fit
+from tsynth.generators.point_process.excitation.checks import checked
 from tsynth.generators.point_process.excitation.histogram import bins_of, log_likelihood, merged
 from tsynth.generators.point_process.excitation.intensity import _Likelihood
-from tsynth.generators.point_process.excitation.likelihood import checked, exposure
+from tsynth.generators.point_process.excitation.likelihood import exposure
 from tsynth.generators.point_process.excitation.process import Baseline, Histogram, Process
 from tsynth.generators.point_process.excitation.search import joined
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tsynth.generators.point_process.excitation.asked import Asked, Fit
-from tsynth.generators.point_process.excitation.likelihood import checked
+from tsynth.generators.point_process.excitation.checks import checked
 from tsynth.generators.point_process.excitation.search import Search
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The log-likelihood of events in windows under a process, and the checks that events pass before it."""
+"""The log-likelihood of events in windows under a process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from tsynth.compiled.hawkes import gathering
 from tsynth.compiled.hawkes import likelihood as loops
-from tsynth.errors import DataError, UsageError
+from tsynth.errors import UsageError
+from tsynth.generators.point_process.excitation.checks import checked
 from tsynth.generators.point_process.excitation.process import (
     Baseline,
     Events,
@@ -20,66 +21,7 @@ from tsynth.generators.point_process.excitation.process import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["checked", "exposure", "factor_of", "log_likelihood", "logs_by_type", "weights_of"]
-
-
-def checked(events: Events, types: int) -> Events:
-    """The events as contiguous float64 and int64 arrays, each inside its window, in order, of a known type.
-
-    Raises
-    ------
-    DataError
-        Names the sequence, the row and what to do.
-    """
-    offsets = np.ascontiguousarray(events.offsets, np.int64)
-    times, kinds = (
-        np.ascontiguousarray(events.times, np.float64),
-        np.ascontiguousarray(events.types, np.int64),
-    )
-    start = np.ascontiguousarray(events.start, np.float64)
-    end = np.ascontiguousarray(events.end, np.float64)
-    size = None if events.size is None else np.ascontiguousarray(events.size, np.float64)
-    n, rows = len(offsets) - 1, len(times)
-    whole = n >= 0 and offsets[0] == 0 and offsets[-1] == rows and bool(np.all(np.diff(offsets) >= 0))
-    if not whole or len(kinds) != rows or len(start) != n or len(end) != n:
-        raise DataError(
-            f"offsets, times, types and windows of events do not agree ({n} sequences, {rows} times, "
-            f"{len(kinds)} types, {len(start)} starts, {len(end)} ends)",
-            fix="offsets run from 0 to the number of events; every sequence has a window",
-        )
-    what, sequence, row = gathering.fault(offsets, times, kinds, start, end, types)
-    if what:
-        _raise(what, sequence, row, times, kinds, start, end, types)
-    if size is not None and (len(size) != rows or not np.all(np.isfinite(size))):
-        raise DataError("sizes of events are missing or not finite", fix="give every event a finite size")
-    given = None if events.given is None else np.ascontiguousarray(events.given, np.int64)
-    return Events(offsets, times, kinds, start, end, size, given=given)
-
-
-def _raise(
-    what: int,
-    sequence: int,
-    row: int,
-    times: NDArray[np.float64],
-    kinds: NDArray[np.int64],
-    start: NDArray[np.float64],
-    end: NDArray[np.float64],
-    types: int,
-) -> None:
-    window = f"[{start[sequence]:.10g}, {end[sequence]:.10g}]"
-    if what == 1:
-        raise DataError(f"window {window} of a sequence is empty or not finite", entity=sequence,
-                        fix=f"give sequence {sequence} a start before its end")  # fmt: skip
-    at = f"sequence {sequence} has an event at {times[row]:.10g} (row {row})"
-    if what == 2:
-        raise DataError(f"{at}, which is no time", entity=sequence, row=row, fix="remove the row")
-    if what == 3:
-        raise DataError(f"{at} outside its window {window}", entity=sequence, row=row,
-                        fix="widen the window or remove the row")  # fmt: skip
-    if what == 4:
-        raise DataError(f"{at} after a later one", entity=sequence, row=row, fix="sort each sequence by time")
-    raise DataError(f"{at} of type {kinds[row]}, but types run from 0 to {types - 1}", entity=sequence, row=row,
-                    fix="count the types or code them anew")  # fmt: skip
+__all__ = ["exposure", "factor_of", "log_likelihood", "logs_by_type", "weights_of"]
 
 
 def weights_of(

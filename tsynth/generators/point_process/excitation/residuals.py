@@ -10,8 +10,10 @@ import numpy as np
 from tsynth.compiled.hawkes import ahead, linked
 from tsynth.compiled.hawkes import residuals as loops
 from tsynth.errors import DataError, UsageError
+from tsynth.generators.point_process.excitation.checks import checked
 from tsynth.generators.point_process.excitation.power import exponentials_of
 from tsynth.generators.point_process.excitation.process import Exponentials, Histogram, PowerLaw
+from tsynth.generators.point_process.excitation.seasons import cells_of, rates_of
 
 if TYPE_CHECKING:
     from typing import Any
@@ -96,7 +98,7 @@ def measure(process: Process, events: Events, scale: ArrayLike | None = None) ->
         A type, time or size that the process cannot take.
     """
     scales = _scales(events, scale)
-    _check(process, events)
+    events = _checked(process, events)
     kernel = summable(process, events)
     base = process.baseline
     weight = weights(kernel, events)
@@ -159,7 +161,7 @@ def intensities(
         where not given.
     """
     scales = _scales(events, scale)
-    _check(process, events)
+    events = _checked(process, events)
     places, times = (events.offsets, events.times) if at is None else at
     kernel = process.kernel
     weight = weights(kernel, events)
@@ -184,11 +186,7 @@ def intensities(
 
 def baseline_rates(baseline: Baseline, times: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rate of immigrants of each type at given times, (Q, M)."""
-    inside = times
-    if baseline.period > 0:
-        inside = np.mod(times - baseline.phase, baseline.period)
-    cell = np.clip(np.searchsorted(baseline.edges, inside, side="right") - 1, 0, len(baseline.factors) - 1)
-    return np.asarray(baseline.level * baseline.factors[cell])
+    return rates_of(baseline)[cells_of(baseline, times)]
 
 
 def weights(kernel: Exponentials | PowerLaw | Histogram, events: Events) -> NDArray[np.float64]:
@@ -280,35 +278,8 @@ def _scales(events: Events, scale: ArrayLike | None) -> NDArray[np.float64]:
     return found
 
 
-def _check(process: Process, events: Events) -> None:
-    """Refuse events that the process cannot have made."""
+def _checked(process: Process, events: Events) -> Events:
+    """The events as the loops take them, once the process may have made them."""
     if process.link not in LINKS:
         raise UsageError(f"there is no link {process.link!r}", fix="use linear, softplus or rectified")
-    types, times = events.types, events.times
-    if len(types) and (types.min() < 0 or types.max() >= process.types):
-        row = int(np.argmax((types < 0) | (types >= process.types)))
-        raise DataError(
-            f"type {int(types[row])} was never seen; the process has {process.types}",
-            row=row,
-            fix="fit on events of every type, or leave these out",
-        )
-    who = np.repeat(np.arange(events.n_sequences), np.diff(events.offsets))
-    outside = ~((times >= events.start[who]) & (times <= events.end[who]))
-    if outside.any():
-        row = int(np.argmax(outside))
-        raise DataError(
-            f"an event at {times[row]:g} is outside its window [{events.start[who[row]]:g}, "
-            f"{events.end[who[row]]:g}]",
-            entity=int(who[row]),
-            row=row,
-            fix="widen the window or remove the event",
-        )
-    back = (np.diff(times) < 0) & (np.diff(who) == 0)
-    if back.any():
-        row = int(np.argmax(back)) + 1
-        raise DataError(
-            f"the event at {times[row]:g} comes after a later one",
-            entity=int(who[row]),
-            row=row,
-            fix="sort events by time inside each sequence",
-        )
+    return checked(events, process.types)

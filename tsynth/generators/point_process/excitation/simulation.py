@@ -10,7 +10,9 @@ import numpy as np
 from tsynth.compiled.hawkes import clusters, paths, thinning, vectors
 from tsynth.errors import DataError, ResourceError
 from tsynth.generators.point_process.excitation import checks, tables
+from tsynth.generators.point_process.excitation.moments import mean_factors
 from tsynth.generators.point_process.excitation.process import Events, Exponentials, PowerLaw
+from tsynth.generators.point_process.excitation.seasons import rates_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,7 +227,7 @@ class _Draw:
         link = thinning.SOFTPLUS if self.process.link == "softplus" else thinning.RECTIFIED
         period, phase = float(baseline.period), float(baseline.phase)
         levels = tables.flat(baseline.level, np.float64)
-        law = (tables.flat(tables.rates_of(baseline)), period, phase, levels, link, drives, past)
+        law = (tables.flat(rates_of(baseline)), period, phase, levels, link, drives, past)
         sized = len(drives.sizes) > 0
 
         def loop(first: int, most: int, offsets: Any, rows: list[Any]) -> int:
@@ -305,12 +307,8 @@ def _children(process: Process, sizes: Sizes | None, longest: float) -> NDArray[
         matrix = np.maximum(kernel.adjacency, 0.0).sum(axis=0)
     else:
         matrix = kernel.branching
-    if kernel.power != 0 and sizes is not None:
-        with np.errstate(over="ignore"):
-            factors = np.exp(kernel.power * (sizes.values - kernel.reference))
-        sums = np.concatenate([[0.0], np.cumsum(factors)])[sizes.offsets]
-        matrix = matrix * (np.diff(sums) / np.maximum(np.diff(sizes.offsets), 1))
-    return matrix
+    with np.errstate(over="ignore"):
+        return matrix * mean_factors(process, sizes)
 
 
 def _omori(delay: float, c: float, p: float) -> float:

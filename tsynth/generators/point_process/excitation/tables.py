@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tsynth.compiled.hawkes.aliases import Table, aliases
 from tsynth.compiled.hawkes.clusters import EXPONENTIAL, POWER, STEPS, Births
-from tsynth.compiled.hawkes.immigrants import Clock, Table, aliases, elapsed
 from tsynth.compiled.hawkes.thinning import Drives
+from tsynth.compiled.rates import Clock
 from tsynth.generators.point_process.excitation.process import Exponentials, Histogram, PowerLaw
+from tsynth.generators.point_process.excitation.seasons import cumulative, rates_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,12 +46,12 @@ def clock_of(baseline: Baseline) -> Clock:
     """The immigrants' clock, all types together."""
     if baseline.constant:
         rate = np.array([rates_of(baseline).sum()])
-        return Clock(np.array([0.0, 1.0]), np.array([0.0, rate[0]]), rate, 0.0, 0.0)
+        return Clock(np.array([0.0, 1.0]), 0.0, 0.0, rate, np.array([0.0, rate[0]]))
     edges = flat(baseline.edges, np.float64)
     rate = rates_of(baseline).sum(axis=1)
-    cumulative = np.concatenate([[0.0], np.cumsum(rate * np.diff(edges))])
+    running = np.concatenate([[0.0], np.cumsum(rate * np.diff(edges))])
     phase = float(baseline.phase) if baseline.period > 0 else 0.0
-    return Clock(edges, cumulative, rate, float(baseline.period), phase)
+    return Clock(edges, float(baseline.period), phase, rate, running)
 
 
 def immigrants_of(baseline: Baseline) -> Table:
@@ -59,12 +61,6 @@ def immigrants_of(baseline: Baseline) -> Table:
         rates = np.asarray(baseline.level, np.float64)[None, :]
     cells, types = rates.shape
     return table(np.arange(cells + 1) * types, rates.reshape(-1))
-
-
-def rates_of(baseline: Baseline) -> NDArray[np.float64]:
-    """Rate of each type in each cell, (B, M)."""
-    level = np.asarray(baseline.level, np.float64)
-    return level * np.broadcast_to(baseline.factors, (len(baseline.factors), len(level)))
 
 
 def columns_of(
@@ -174,7 +170,7 @@ def expected_events(
     the immigrants are counted.
     """
     finite = np.isfinite(end)
-    inside = elapsed(clock_of(baseline), begin, np.where(finite, end, begin)) * scale
+    inside = (cumulative(baseline, np.where(finite, end, begin)) - cumulative(baseline, begin)) * scale
     types = len(matrix)
     level = np.asarray(baseline.level, np.float64)
     # Generations of the cluster of a common immigrant, and of one of any type, which a history may hold.

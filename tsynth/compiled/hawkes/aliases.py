@@ -1,40 +1,18 @@
-"""The clock of immigrants under a baseline of cells, and draws from tables of weights in constant time.
+"""Draws from tables of weights in constant time.
 
 Reference: Vose (1991), A linear algorithm for generating random numbers with a given distribution, IEEE TSE 17(9).
 """
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
-from tsynth.compiled.jit import compiled
+from tsynth.compiled.jit import compiled, uncounted
 from tsynth.compiled.random import uniform
 
-__all__ = ["Clock", "Table", "aliases", "elapsed", "locate", "pick", "ring"]
-
-
-class Clock(NamedTuple):
-    """Immigrants' rate, all types together, constant between edges; as in `Baseline`, for loops.
-
-    Parameters
-    ----------
-    edges : float64 array, (B + 1,)
-        Without a period they are times and the outer cells go on; else from 0 to `period`, counted from `phase`.
-    cumulative : float64 array, (B + 1,)
-        Integral of the rate from the first edge to each edge.
-    rate : float64 array, (B,)
-    period, phase : float
-        `period` is 0 where there is none.
-    """
-
-    edges: np.ndarray
-    cumulative: np.ndarray
-    rate: np.ndarray
-    period: float
-    phase: float
+__all__ = ["Table", "aliases", "pick"]
 
 
 class Table(NamedTuple):
@@ -52,55 +30,6 @@ class Table(NamedTuple):
     offsets: np.ndarray
     keep: np.ndarray
     other: np.ndarray
-
-
-@compiled
-def locate(edges, cumulative, rate, period, phase, time):
-    """Integral of the rate up to `time`: from the first edge, or from `phase` where there is a period.
-
-    This and `ring` take the fields of a `Clock` one by one: numba counts references to arrays in a tuple each time.
-    """
-    turns = 0.0
-    place = time
-    if period > 0.0:
-        turns = math.floor((time - phase) / period)
-        place = min(max(time - phase - turns * period, 0.0), period)
-    cell = min(max(np.searchsorted(edges, place, "right") - 1, 0), len(rate) - 1)
-    return turns * cumulative[len(rate)] + cumulative[cell] + (place - edges[cell]) * rate[cell]
-
-
-@compiled
-def ring(edges, cumulative, rate, period, phase, reached):
-    """Time at which the integral of the rate is `reached`, and the cell; infinite where it never is."""
-    cells = len(rate)
-    if cells == 1:
-        return phase + edges[0] + reached / rate[0], 0
-    if not reached < math.inf:
-        return math.inf, 0
-    origin = phase
-    if period > 0.0:
-        whole = cumulative[cells]
-        if not whole > 0.0:
-            return math.inf, 0
-        turns = math.floor(reached / whole)
-        reached = max(reached - turns * whole, 0.0)
-        origin += turns * period
-    # The last edge at or before: its cell has a rate above 0, unless nothing comes any more.
-    cell = min(max(np.searchsorted(cumulative, reached, "right") - 1, 0), cells - 1)
-    if not rate[cell] > 0.0:
-        return math.inf, cell
-    return origin + edges[cell] + (reached - cumulative[cell]) / rate[cell], cell
-
-
-@compiled
-def elapsed(clock, begin, end):
-    """Integral of the rate over each window."""
-    edges, cumulative, rate, period, phase = clock
-    out = np.empty(len(begin))
-    for i in range(len(begin)):
-        out[i] = locate(edges, cumulative, rate, period, phase, end[i])
-        out[i] -= locate(edges, cumulative, rate, period, phase, begin[i])
-    return out
 
 
 @compiled
@@ -161,7 +90,7 @@ def aliases(offsets, weights):
     return keep, other
 
 
-@compiled
+@uncounted
 def pick(state, offsets, keep, other, law):
     """Slot drawn from law number `law` of a `Table`, by one uniform; a law of one slot needs none."""
     low = offsets[law]
