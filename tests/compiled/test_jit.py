@@ -83,7 +83,9 @@ def test_runs_with_one_warning_where_writing_fails(tmp_path: Path) -> None:
     assert _run(tmp_path, full + LOOP) == "CacheWarning"
 
 
-def test_an_uncounted_function_counts_nothing_and_may_not_make_an_array():
+def test_an_uncounted_function_counts_nothing_and_may_not_make_an_array(tmp_path, monkeypatch):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))  # code out of a cache cannot be looked into
+
     @uncounted
     def first(pair, i):
         return pair[0][i] + pair[1][i]

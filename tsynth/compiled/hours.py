@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from tsynth.compiled.jit import compiled
+from tsynth.compiled.jit import uncounted
 from tsynth.compiled.random import uniform
 
 __all__ = ["delayed", "later", "waited"]
 
 
-@compiled
+@uncounted
 def later(state, clock, after):
     """A time of day, as a share of the day, by the running sums `clock`, no earlier than `after`."""
     parts = len(clock)
@@ -27,7 +27,7 @@ def later(state, clock, after):
     return (at + min((u - below) / max(clock[at] - below, 1e-300), 0.999999)) / parts
 
 
-@compiled
+@uncounted
 def waited(state, within, factor, edges, step, left):
     """A wait inside the day's `left`, its class by the weights `within` times `factor`."""
     total = 0.0
@@ -50,7 +50,7 @@ def waited(state, within, factor, edges, step, left):
     return wait
 
 
-@compiled
+@uncounted
 def delayed(rate, late, hour):
     """Multiply the rates of further rows on the same day by what the time of day leaves of them; returns their sum."""
     at = min(max(int(hour * late.shape[1]), 0), late.shape[1] - 1)

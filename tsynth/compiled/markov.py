@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from tsynth.compiled.jit import compiled
+from tsynth.compiled.jit import compiled, uncounted
 from tsynth.compiled.random import categorical, integer, start, uniform
 
 __all__ = ["DOMS", "NEVER", "SINCE", "TIMES", "added", "context", "parties", "steps", "sums_of_codes"]
@@ -89,7 +89,7 @@ def parties(key, entities, offsets, choice, cumulative, edges, private):
     return out
 
 
-@compiled
+@uncounted
 def context(history, gap, codes, gaps, keys, cuts):
     """Row of `prob` for this history: the longest context that is known."""
     for order in range(len(cuts), 1, -1):
@@ -110,7 +110,7 @@ def context(history, gap, codes, gaps, keys, cuts):
     return history[0] * gaps + gap
 
 
-@compiled
+@uncounted
 def since_bin(now, last, rows, bins):
     """Bin of the time since a code's last row."""
     if last < 0:
@@ -126,7 +126,7 @@ def gap_class(days, tie):
     return 2 if days < 7 else (3 if days < 28 else 4)
 
 
-@compiled
+@uncounted
 def weigh(weight, row, prob, dom, weekday, part, now, rows, last, bins, f_dom, f_weekday, f_time, f_since):
     """Fill `weight` with the weights of the next code; returns their sum."""
     total = 0.0
@@ -144,7 +144,7 @@ def weigh(weight, row, prob, dom, weekday, part, now, rows, last, bins, f_dom, f
     return total
 
 
-@compiled
+@uncounted
 def choose(state, weight, total):
     """Code drawn with these weights; the most likely one where all weights vanish."""
     u = uniform(state) * total

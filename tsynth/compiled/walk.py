@@ -21,7 +21,7 @@ import math
 import numpy as np
 
 from tsynth.compiled.hours import delayed, later, waited
-from tsynth.compiled.jit import compiled
+from tsynth.compiled.jit import compiled, uncounted
 from tsynth.compiled.markov import TIMES, choose, context, gap_class, grown, weigh
 from tsynth.compiled.random import start, uniform
 
@@ -71,7 +71,7 @@ def wait_class(days):
     return 0 if days == 0 else (1 if days < 7 else (2 if days < 28 else 3))
 
 
-@compiled
+@uncounted
 def shared_place(e, d, d0, before, count, bins):
     """Places in the table of all kinds of the age and of the gap before (on the same day: the rows so far)."""
     age = bins[2, min(e - d0, bins.shape[1] - 1)]
@@ -80,7 +80,7 @@ def shared_place(e, d, d0, before, count, bins):
     return AGE + 10 + age, GAP + before * 8 + bins[1, min(e - d, bins.shape[1] - 1)]
 
 
-@compiled
+@uncounted
 def kind_places(e, d, d0, last, last2, times, today, month, zero, ease, bins, logs):
     """Places in a kind's table: its base, pace, due day and second due day; -1 where it has none."""
     if last < 0:
@@ -100,7 +100,7 @@ def kind_places(e, d, d0, last, last2, times, today, month, zero, ease, bins, lo
     )
 
 
-@compiled
+@uncounted
 def rates(
     e, d, d0, p, before, count, zero, last, last2, times, today, month, ease, bins, logs,
     by_kind, table, after, shared, out, places,
