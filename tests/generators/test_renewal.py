@@ -267,6 +267,14 @@ def test_own_windows_keep_lengths():
         assert abs(np.mean(made.lengths == n) - np.mean(lengths == n)) < 3.9 * np.sqrt(2 * 0.22 / 400)
 
 
+@pytest.mark.filterwarnings("ignore::tsynth.errors.DataWarning")
+def test_silences_alone_make_hardly_any_rows():
+    """Five entities of one row each: none was ever followed."""
+    renewal = Renewal(window="entry").fit(table(np.arange(5), np.array([0.0, 7.0, 19.0, 20.0, 40.0])))
+    assert renewal.diagnose()["frailty"]["variance"] == 0
+    assert renewal.sample(50, seed=1).n_rows < 100
+
+
 def test_weekly_gaps_on_a_lattice_stay_weekly():
     draw = np.random.default_rng(3)
     n, rows = 200, 30
@@ -331,6 +339,7 @@ def test_saved_and_conditions(tmp_path):
     assert made[1].n_rows > 1.7 * made[0].n_rows
 
 
+@pytest.mark.filterwarnings("ignore::tsynth.errors.DataWarning")
 def test_bad_input_is_refused():
     data = planted(7, 20)
     for wrong in ({"gaps": "normal"}, {"order": 0}, {"window": "whole"}, {"window": "entry"}, {"ties": "x"}):

@@ -140,6 +140,11 @@ class TestUnique:
         data = sequences({"id": [1, 1, 1], "time": [0.0, 1.0, 2.0], "code": ["a", None, None]})
         assert Unique(columns=("code",)).holds(data) == 1.0
 
+    def test_entities_without_rows_have_no_column_to_look_at(self, sequences):
+        data = sequences({"id": [1, 2], "time": np.array(["2024-01-01", "2024-01-02"], "datetime64[s]")})
+        nobody = data.keep_rows(np.zeros(2, np.bool_))
+        assert np.isnan(Unique(columns=("time",)).holds(nobody)), "it applies nowhere"
+
     def test_visits_of_a_patient_have_times_of_their_own(self, sequences):
         random = np.random.default_rng(0)
         days = np.concatenate([random.choice(30, 6, replace=False) for _ in range(100)])

@@ -224,7 +224,7 @@ class Unique(Constraint):
         if pa.types.is_dictionary(array.type):
             array = array.cast(array.type.value_type)
         null = np.asarray(pc.is_null(array))
-        code = np.asarray(array.dictionary_encode().combine_chunks().indices.fill_null(0), dtype=np.int64)
+        code = np.asarray(array.combine_chunks().dictionary_encode().indices.fill_null(0), dtype=np.int64)
         return ~repeated(data.entity_of_row, code, ~null), ~null
 
     def restore(self, data: Sequences, streams: Streams | None = None) -> Sequences:

@@ -167,6 +167,7 @@ def fit_gaps(
     names: list[tuple[str, ...]] = [FAMILIES if family == "auto" else (family,)] * groups
     binned = [_Binned.of(gaps, group, step) for group in range(groups)]
     events = np.bincount(gaps.entity[gaps.ended], minlength=entities).astype(np.float64)
+    spread = spread and bool(gaps.ended.any())  # silences alone do not say who is slow
     own, variance, turns = np.ones(entities), 0.0, 0
     starts: list[dict[str, NDArray[np.float64]]] = [{} for _ in range(groups)]
     fits: list[GapFit] = []
