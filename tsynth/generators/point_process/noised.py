@@ -26,7 +26,7 @@ from tsynth.generators.copula import Margin, noised_copula
 from tsynth.generators.point_process import chain, within
 from tsynth.generators.point_process.coding import Coding
 from tsynth.generators.point_process.days import BINS, KINDS, LOGS, Calendar, Hazards
-from tsynth.generators.point_process.timing import _length_bins, _start_factors, _whole_days
+from tsynth.generators.point_process.timing import LENGTH_BINS, start_factors, whole_days
 from tsynth.generators.point_process.within import SLOTS, WAITS
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class NoisedSums:
         parts = 2.0 + len(self.once) * 0.5 + len(rest) + (0.0 if self.faint else 2.0 + 3.0 * valued)
         self.passes = PASSES[: 2 if self.faint else len(PASSES)]
         if self.timing.clock_:
-            parts += 2.0 + 2.0 * len(self.passes) + 0.5 + (0.0 if _whole_days(view) else 1.0)
+            parts += 2.0 + 2.0 * len(self.passes) + 0.5 + (0.0 if whole_days(view) else 1.0)
         else:
             parts += (5.0 if self.coding.codes > 1 else 2.0) - self.faint
         self.unit = 0.999 * rho / parts
@@ -168,7 +168,7 @@ class NoisedSums:
             keys = np.concatenate([keys, np.arange(codes)])
             rows = np.concatenate([rows, np.maximum(self.share * self.rows, 1e-3)])
         found, cuts, prob = chain.build(keys.astype(np.int64), np.asarray(rows, np.float64), codes, 1, 1)
-        return {"keys": found, "cuts": cuts, "prob": prob, "factors": _start_factors(codes), "gaps": 1}
+        return {"keys": found, "cuts": cuts, "prob": prob, "factors": start_factors(codes), "gaps": 1}
 
     # -- times: one clock
 
@@ -203,7 +203,7 @@ class NoisedSums:
             0.5 * self.unit,
         )  # fmt: skip
         frailty = float(np.clip(unlike[0] / self.entities, 0.0, 3.0))
-        whole = _whole_days(view)
+        whole = whole_days(view)
         hours = np.ones((kinds, SLOTS))
         if not whole:
             slot = ((view.time / days.length - np.floor(view.time / days.length)) * HOURS).astype(np.int64)
@@ -522,7 +522,7 @@ def _normal(
 
 def _endings(found: Histogram) -> NDArray[np.float64]:
     """Hazard of the end by class of length, from the noised lengths."""
-    classes = _length_bins()
+    classes = LENGTH_BINS
     size = int(classes[-1]) + 1
     low = np.searchsorted(classes, np.arange(size), side="left")
     high = np.append(low[1:], low[-1] + 1) - 1

@@ -33,12 +33,20 @@ if TYPE_CHECKING:
     from tsynth.data.encoding.timing import Timing
     from tsynth.data.streams import Streams
 
-__all__ = ["ClockTiming", "StepTiming"]
+__all__ = ["LENGTH_BINS", "ClockTiming", "StepTiming", "start_factors", "whole_days"]
 
 GROUPS = 128
+LENGTH_BINS = np.concatenate(
+    [
+        np.arange(65),
+        64 + np.searchsorted(np.geomspace(66, 2_000_000, 96), np.arange(65, 100_000), side="right"),
+    ]
+).astype(np.int64)
+"""Class of each number of rows; the last holds all above."""
 
 
-def _start_factors(codes: int) -> list[NDArray[np.float64]]:
+def start_factors(codes: int) -> list[NDArray[np.float64]]:
+    """Factors of the calendar and of the time since a code, all 1, before any is fitted."""
     return [np.ones((codes, n)) for n in (loops.DOMS, 7, loops.TIMES, loops.SINCE)]
 
 
@@ -53,7 +61,7 @@ def _fit_factors(
 ) -> list[NDArray[np.float64]]:
     codes, gaps, order = shape
     block = chain.build(*counts, codes, gaps, order)
-    factors, sums = _start_factors(codes), []
+    factors, sums = start_factors(codes), []
     if codes == 1 or codes > GROUPS:
         return []
     for which in SWEEPS:
@@ -65,7 +73,7 @@ def _fit_factors(
 def _merged_chain(states: list[dict[str, Any]], codes: int, gaps: int, order: int) -> dict[str, Any]:
     counts = chain.merge_counts([s["counts"] for s in states])
     keys, cuts, prob = chain.build(*counts, codes, gaps, order)
-    factors = _start_factors(codes)
+    factors = start_factors(codes)
     for sweep in range(len(states[0]["factors"])):
         factors = update_factors(
             factors, np.sum([s["factors"][sweep] for s in states], axis=0), SWEEPS[sweep]
@@ -90,7 +98,7 @@ class ClockTiming:
         gaps = 5 if codes <= GROUPS else 1
         gap = np.select([(step == 0) | tie, wait == 0, wait < 7, wait < 28], [0, 1, 2, 3], 4)
         gap = gap if gaps > 1 else np.zeros_like(gap)
-        whole = _whole_days(view)
+        whole = whole_days(view)
         fraction = view.time / days.length - np.floor(view.time / days.length)
         known = (step == 0) | (wait == 0)
         part = np.where(known, np.minimum((fraction * loops.TIMES).astype(np.int64), loops.TIMES - 1), -1)
@@ -251,11 +259,12 @@ class StepTiming:
         counts = chain.count(view.offsets, code, zero, codes, 1, order)
         last = np.zeros(view.n_rows, np.bool_)
         last[view.offsets[1:][lengths > 0] - 1] = True
-        bins = _length_bins()[np.minimum(step + 1, len(_length_bins()) - 1)]
+        bins = LENGTH_BINS[np.minimum(step + 1, len(LENGTH_BINS) - 1)]
         size = min(codes, GROUPS)
         cell = bins * size + np.minimum(code, size - 1)
         ends, tries = (
-            np.bincount(at, minlength=bins_count() * size).reshape(-1, size) for at in (cell[last], cell)
+            np.bincount(at, minlength=(int(LENGTH_BINS[-1]) + 1) * size).reshape(-1, size)
+            for at in (cell[last], cell)
         )
         state = {
             "counts": counts,
@@ -290,7 +299,7 @@ class StepTiming:
         links = state["chain"]
         offsets, code = loops.steps(
             streams.key, streams.entities, survival, state["most"], codes, links["keys"], links["cuts"], order,
-            links["prob"], links["factors"][3], SINCE_ROWS, state["ending"], state["end_factor"], _length_bins(),
+            links["prob"], links["factors"][3], SINCE_ROWS, state["ending"], state["end_factor"], LENGTH_BINS,
         )  # fmt: skip
         return offsets, code
 
@@ -310,7 +319,8 @@ def _endings(
     return hazard, factor
 
 
-def _whole_days(view: Rows) -> bool:
+def whole_days(view: Rows) -> bool:
+    """Whether times tell the day alone."""
     return bool(view.step >= view.day * (1 - 1e-9))
 
 
@@ -324,20 +334,3 @@ def _histogram(
 def _stride(timing: Timing, kinds: int) -> int:
     """Every so manieth entity is looked at, so that all blocks together stay within `CELLS`."""
     return max(1, int(np.ceil(timing.waiting_ * kinds / CELLS)))
-
-
-def _length_bins() -> NDArray[np.int64]:
-    return _LENGTHS
-
-
-def bins_count() -> int:
-    """Number of classes of lengths."""
-    return int(_LENGTHS[-1]) + 1
-
-
-_LENGTHS = np.concatenate(
-    [
-        np.arange(65),
-        64 + np.searchsorted(np.geomspace(66, 2_000_000, 96), np.arange(65, 100_000), side="right"),
-    ]
-).astype(np.int64)

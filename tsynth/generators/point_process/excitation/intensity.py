@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from tsynth.generators.point_process.excitation.process import Baseline, Events
 
-__all__ = ["PairDecays", "SharedDecays", "SharedFactors"]
+__all__ = ["Likelihood", "PairDecays", "SharedDecays", "SharedFactors", "symmetric"]
 
 
-class _Likelihood:
+class Likelihood:
     """Events laid out for the loops; what depends on covariates is renewed with their coefficients.
 
     `places` (B,) numbers the baseline's cells anew, so that cells without time can join another.
@@ -78,7 +78,7 @@ class _Likelihood:
         )
 
 
-class SharedDecays(_Likelihood):
+class SharedDecays(Likelihood):
     """Each component has one decay for all pairs.
 
     `theta` (M, B + K M): baselines by cell, then branching ratios by component and parent. `eta` (D + 1 + C): what
@@ -133,8 +133,8 @@ class SharedDecays(_Likelihood):
             e.offsets, e.times, e.types, e.end, weight, surplus, self.unit, self.cell, self.covariates, theta,
             decay, b, int(self.outer), logs, score, info, outer, outer_info, cross, left,
         )  # fmt: skip
-        info = _whole(info)
-        outer_info = _whole(outer_info)
+        info = symmetric(info)
+        outer_info = symmetric(outer_info)
         # -- the compensator
         branching, level = theta[:, b:], theta[:, :b]
         whole = np.tile(counted, k) - left[0]
@@ -166,7 +166,7 @@ class SharedDecays(_Likelihood):
         return Terms(rows, score, info, outer, np.outer(slope, slope) * s[9], cross[None])
 
 
-class PairDecays(_Likelihood):
+class PairDecays(Likelihood):
     """Each pair of types has a decay of its own.
 
     `theta` (M, B + 2 M): baselines by cell, branching ratios by parent, logs of decays by parent; `eta` (C,):
@@ -213,7 +213,7 @@ class PairDecays(_Likelihood):
             score[i, b : b + m] -= counted - left[0]
             score[i, b + m :] -= branching * decay * left[1]
         outer -= self.by @ theta[:, :b].sum(axis=0)
-        return Terms(rows, score, _whole(info), outer, _whole(outer_info), cross)
+        return Terms(rows, score, symmetric(info), outer, symmetric(outer_info), cross)
 
 
 class SharedFactors:
@@ -250,7 +250,7 @@ class SharedFactors:
         return Terms(t.rows, t.score @ lift.T, lift @ t.info @ lift.T, outer, outer_info, cross)
 
 
-def _whole(lower: NDArray[np.float64]) -> NDArray[np.float64]:
+def symmetric(lower: NDArray[np.float64]) -> NDArray[np.float64]:
     """A symmetric matrix from its lower triangle, for one or many."""
     below = np.tril(lower, -1)
     return lower + np.swapaxes(below, -1, -2)
