@@ -33,8 +33,8 @@ def test_hours_and_weekdays_are_found_behind_clusters(seed):
 
 
 def test_clusters_are_no_season():
-    """40 processes without a season whose events come in families of five; 60 others gave no alarm, so that one here
-    has a chance below 5 % even if one in 800 were alarmed."""
+    """40 processes without a season whose events come in families of five; were one in 800 such alarmed, one of these
+    would be with a chance below 5 %."""
     for seed in range(40):
         many = seed % 2 == 0
         name, why = chosen([1.0], 1.0, 0.8, 40 if many else 1, 200 if many else 3000, seed)

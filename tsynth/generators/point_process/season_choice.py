@@ -2,7 +2,8 @@
 
 A cluster makes any cell of the calendar look busy, so likelihood alone finds seasons in every burst. Here a season must
 foretell: shares of its cells from every other period must suit the periods between better than time alone does, and
-the other way round.
+the other way round. `rates.choose_shape` asks the likelihood alone, of each type: without clusters that is the sharper
+question, and it knows trends too, which foretell no period.
 """
 
 from __future__ import annotations
