@@ -19,6 +19,7 @@ from typing import Any
 __all__ = [
     "ArtifactError",
     "DataError",
+    "DataWarning",
     "GateFailed",
     "MissingExtra",
     "NotFitted",
@@ -129,6 +130,10 @@ class GateFailed(TsynthError):
 
 class TsynthWarning(UserWarning):
     """Base of all warnings of tsynth."""
+
+
+class DataWarning(TsynthWarning):
+    """The rows can be used, but hold next to nothing of what is asked of them."""
 
 
 class PrivacyWarning(TsynthWarning):

@@ -135,9 +135,9 @@ def test_a_size_that_is_no_column_names_those_that_are():
         tsynth.Hawkes.from_parameters(quake, baseline=0.2, size="magn", sizes=[4.0], window=(0, 9))
 
 
-def test_how_large_families_become_is_told():
-    """All events are (I - A)^-1 mu = (.3810, .1429) a day, those that nothing excited .3: 1.746 in each family."""
-    assert "1.75 events on average" in pair().diagnose()["sentences"][0]
+def test_how_many_events_others_set_off_is_told():
+    """All events are (I - A)^-1 mu = (.3810, .1429) a day, those that nothing excited .3: 42.7 % are set off."""
+    assert "43 % of the events are set off" in pair().diagnose()["sentences"][0]
     poisson = tsynth.Hawkes.from_parameters(PLAIN, baseline=1.0, window=(0, 5)).diagnose()["sentences"]
     assert poisson == ["spectral radius 0: the process is stable."]
 
@@ -445,6 +445,27 @@ def test_empty_sequences_count_their_windows():
     assert abs(made.lengths.mean() - some.lengths.mean()) < 4.5 * some.lengths.std() / np.sqrt(50)
 
 
+def test_types_are_called_by_their_levels():
+    """Types are pairs of two categories, of which one never comes."""
+    data = pair().sample(60, seed=1)
+    what = data.codes("what")
+    other = np.where((what == 1) & (np.arange(data.n_rows) % 2 == 0), "y", "x")
+    columns = (
+        Column("what", kind="category", levels=("a", "b"), dtype="string"),
+        Column("other", kind="category", levels=("x", "y"), dtype="string"),
+    )
+    schema = Schema((ID, DAY, *columns), time_unit="d", constraints=())
+    told = (
+        tsynth.Hawkes(baseline="constant")
+        .fit(data.with_columns({"other": pa.array(other)}, schema))
+        .diagnose()
+    )
+    never = "what=a and other=y"
+    assert told["type_names"] == ["what=a and other=x", never, "what=b and other=x", "what=b and other=y"]
+    assert f"types never seen, so no rate was learned of them: {never}" in told["sentences"]
+    assert pair().diagnose()["type_names"] == ["a", "b"]
+
+
 def test_a_type_never_seen_is_refused(pairs):
     _, model = pairs
     more = tsynth.Hawkes.from_parameters(
@@ -454,6 +475,7 @@ def test_a_type_never_seen_is_refused(pairs):
         model.diagnose(more)
 
 
+@pytest.mark.filterwarnings("ignore::tsynth.errors.DataWarning")
 def test_one_event_in_all_makes_sequences_of_one():
     model = tsynth.Hawkes().fit(build([1, 2], [3.0, 4.0], unit="step"))
     assert model.sample(5, seed=1).lengths.max() <= 1

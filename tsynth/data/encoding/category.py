@@ -69,6 +69,12 @@ class Category:
         """Null, kept levels, "rare"."""
         return 1 + len(self.kept_) + self.rare_
 
+    @property
+    def names(self) -> list[str]:
+        """What each choice stands for."""
+        kept = [str(self._levels()[at]) for at in self.kept_]
+        return ["null", *kept, "rare levels"][: self.choices]
+
     def encode(self, data: Sequences) -> Field:
         codes = self._codes(data)
         size = len(self._levels())

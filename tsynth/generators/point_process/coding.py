@@ -13,6 +13,8 @@ from tsynth.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tsynth.data.encoding import Encoder
+
 __all__ = ["Coding"]
 
 TOGETHER = 40
@@ -117,6 +119,15 @@ class Coding:
             out[name] = Field(name, (code % size + low).astype(np.int32), None, size + low, nullable=low == 0)
             code = code // size
         return out
+
+    def labels(self, encoder: Encoder) -> list[str]:
+        """Each code in words: the level of its one field, else "field=level" of all."""
+        parts: list[list[str]] = []
+        for name, field in self.fields(np.arange(self.codes, dtype=np.int32)).items():
+            names = getattr(encoder.encodings[name], "names", None)
+            told = [str(c) if names is None else names[c] for c in field.choice]
+            parts.insert(0, told if len(self.names) == 1 else [f"{name}={level}" for level in told])
+        return [" and ".join(one) for one in zip(*parts, strict=True)] or ["any"]
 
     def to_state(self) -> dict[str, Any]:
         """Plain values."""

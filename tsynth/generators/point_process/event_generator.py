@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tsynth.errors import DataWarning
 from tsynth.generators.base import Generator
 from tsynth.generators.point_process import beside, onces
 from tsynth.generators.point_process.coding import Coding
@@ -69,7 +71,9 @@ class EventGenerator(Generator):
         }  # fmt: skip
 
     def _gathered(self, states: list[dict[str, Any]]) -> Gathered:
-        """What `_learn` gave of all blocks; sets `coding_` and `beside_`."""
+        """What `_learn` gave of all blocks; sets `coding_` and `beside_`, and warns where there is next to nothing."""
+        if self.n_rows_ < FEW:
+            warnings.warn(self._few(), DataWarning, stacklevel=4)  # at the call of `fit`
         self.coding_ = states[0]["coding"]
         self.beside_ = beside.merge([s["beside"] for s in states])
         entities = onces.gather([s["once"] for s in states])
@@ -86,6 +90,9 @@ class EventGenerator(Generator):
 
     def _once(self) -> onces.Once:
         return onces.Once.from_state(self.once_, self.bare_schema_)
+
+    def _labels(self) -> list[str]:
+        return self._coding().labels(self.encoder_)
 
     def _calendar(self) -> bool:
         time = self.bare_schema_.time
@@ -143,9 +150,11 @@ class EventGenerator(Generator):
     # -- explaining
 
     def diagnose(self, holdout: Sequences | None = None) -> dict[str, Any]:
-        """Adds "sentences": what a reader should know first."""
-        found, said = super().diagnose(holdout), []
-        if self.beside_ and self.n_rows_ < FEW:
-            rows = "1 row was" if self.n_rows_ == 1 else f"{self.n_rows_} rows were"
-            said.append(f"only {rows} learned from: rates and all that follows from them are guesses.")
-        return {**found, "sentences": said}
+        """Adds "type_names", in the order of all numbers by type, and "sentences": what a reader should know first."""
+        found = super().diagnose(holdout)
+        said = [f"{self._few()}."] if self.beside_ and self.n_rows_ < FEW else []
+        return {**found, "type_names": self._labels(), "sentences": said}
+
+    def _few(self) -> str:
+        rows = "1 row was" if self.n_rows_ == 1 else f"{self.n_rows_} rows were"
+        return f"only {rows} learned from: rates and all that follows from them are guesses"

@@ -197,8 +197,8 @@ class Hawkes(EventGenerator):
         found = self._gathered(states)
         size = None if self.size is None else np.concatenate([s["size"] for s in states])
         learned = learn_process(
-            self._asked(), self.encoder_, found, size, seed=self._seed, calendar=self._calendar(),
-            progress=self._progress,
+            self._asked(), self.encoder_, found, size, labels=self._labels(), seed=self._seed,
+            calendar=self._calendar(), progress=self._progress,
         )  # fmt: skip
         self.process_, self.fit_ = process_to_state(learned.process), learned.fit
         self.ties_, self.frailty_ = learned.ties, learned.frailty

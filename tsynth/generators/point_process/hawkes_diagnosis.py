@@ -51,7 +51,7 @@ def told(
             f"spectral radius {radius:.3g}, that of the excitation without the inhibition {bound:.3g}: {tells}."
         ]
     elif stable:
-        said = [f"spectral radius {radius:.3g}: the process is stable{_families(process)}."]
+        said = [f"spectral radius {radius:.3g}: the process is stable{_set_off(process)}."]
     else:
         said = [
             f"spectral radius {radius:.4g}: the process explodes, its rate grows without end; use stable=True, a "
@@ -76,16 +76,13 @@ def told(
     return {**found, "sentences": said}
 
 
-def _families(process: Process) -> str:
-    """How large they become, in a clause."""
+def _set_off(process: Process) -> str:
+    """Which share of the events others bring about, in a clause."""
     immigrants = float(process.baseline.mean.sum())
     if immigrants <= 0 or not process.kernel.branching.any():
         return ""
-    size = mean_rate(process) / immigrants
-    return (
-        f"; an event that nothing excited is, with all that it brings about directly or through others, {size:.3g} "
-        "events on average"
-    )
+    share = 100 * (1 - immigrants / mean_rate(process))
+    return f"; in the long run {share:.2g} % of the events are set off by earlier ones, the others come by themselves"
 
 
 def judged(
@@ -129,5 +126,6 @@ def judged(
     result: dict[str, Any] = diagnosis.diagnose(
         process, seen.events, scale, key=streams.purpose("draws").key, errors=errors,
         sizes=Sizes(**model.sizes_) if model.sizes_ else None, prior=by, variance=variance,
+        labels=coding.labels(model.encoder_),
     )  # fmt: skip
     return result

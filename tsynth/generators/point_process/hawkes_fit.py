@@ -77,6 +77,7 @@ def learn_process(
     found: Gathered,
     size: NDArray[np.float64] | None,
     *,
+    labels: list[str],
     seed: int,
     calendar: bool,
     progress: Any = None,
@@ -89,6 +90,8 @@ def learn_process(
     encoder : Encoder
     found : Gathered
     size : float64 array, (R,), optional
+    labels : list of str, (M,)
+        Names of the types.
     seed : int
         For the jitter of ties.
     calendar : bool
@@ -119,7 +122,7 @@ def learn_process(
             events, types=types, kernel=asked.kernel, decay=asked.decay, decays=asked.decays,
             components=asked.components, baseline=base, covariates=x, penalty=penalty, strength=strength,
             link=asked.link, stable=asked.stable, scale=scale, power=0.0 if asked.size is None else None,
-            reference=0.0 if size is None else float(np.mean(size)),
+            reference=0.0 if size is None else float(np.mean(size)), labels=labels,
         )  # fmt: skip
 
     def by(made: Fit) -> NDArray[np.float64]:
@@ -154,7 +157,7 @@ def learn_process(
     return Learned(
         process,
         {**_plain(made), "events": events.n_events, "sequences": events.n_sequences,
-         "ties": [ties.sentence()] if ties.seen > 0 else [], "window": window.why},
+         "ties": [f"{ties.sentence()}."] if ties.seen > 0 else [], "window": window.why},
         {**_frailty(variance, seen, rows, window), "share": share},
         {"ties": ties.to_state(), "batches": None if seen.batches is None else seen.batches.to_state()},
         {} if x is None else {"design": design.to_state(), "coefficients": made.coefficients},

@@ -61,8 +61,8 @@ class Ties:
         if self.keep:
             return f"{share} ({chance}): simultaneous events are kept together as batches"
         return (
-            f"{share} ({chance}): events are spread uniformly inside one step of the clock ({self.width:g} "
-            "of the time unit) for learning"
+            f"{share} ({chance}): for learning, events are spread evenly inside one step of the clock "
+            f"({self.width:g} time units)"
         )
 
     def to_state(self) -> dict[str, Any]:

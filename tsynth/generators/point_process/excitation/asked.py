@@ -11,16 +11,18 @@ from tsynth.errors import DataError, UsageError
 from tsynth.generators.point_process.excitation.process import Baseline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from tsynth.generators.point_process.excitation.process import Events, Process
 
-__all__ = ["KERNELS", "LINKS", "Asked", "Fit"]
+__all__ = ["KERNELS", "LINKS", "NAMED", "Asked", "Fit", "named"]
 
 KERNELS = ("exponential", "sum", "power_law", "etas", "nonparametric")
 LINKS = ("linear", "softplus", "rectified")
+NAMED = 10
+"""Types that a message names, at most."""
 
 
 @dataclass
@@ -79,6 +81,15 @@ class Asked:
     reference: float = 0.0
     progress: Callable[[int, float], Any] | None = None
     scale: NDArray[np.float64] | None = None
+    labels: Sequence[str] | None = None
+
+    def never_seen(self, seen: NDArray[Any]) -> list[str]:
+        """What to say of types without events, where there are any, from the number of events of each."""
+        silent = np.flatnonzero(seen == 0)
+        if not len(silent):
+            return []
+        names = named(silent[:NAMED], self.labels) + (", ..." if len(silent) > NAMED else "")
+        return [f"types never seen, so no rate was learned of them: {names}"]
 
     def checked(self, events: Events) -> Asked:
         """The same with arrays in place, or an error that says which argument is wrong."""
@@ -137,6 +148,11 @@ class Asked:
             decay.reshape(-1) if self.decays == "shared" else decay, shape
         )
         return np.ascontiguousarray(out)
+
+
+def named(types: Iterable[int], labels: Sequence[str] | None) -> str:
+    """Types by their names, or by their numbers where they have none."""
+    return ", ".join(str(m) if labels is None else labels[m] for m in types)
 
 
 def _one_of(name: str, value: Any, known: tuple[Any, ...]) -> None:

@@ -12,6 +12,7 @@ from scipy.stats import kstwo
 from tsynth.data.streams import Streams
 from tsynth.generators.point_process.counts import frailty
 from tsynth.generators.point_process.excitation import foresight
+from tsynth.generators.point_process.excitation.asked import NAMED, named
 from tsynth.generators.point_process.excitation.moments import mean_factors, sized
 from tsynth.generators.point_process.excitation.process import Exponentials, Histogram
 from tsynth.generators.point_process.excitation.residuals import measure
@@ -311,6 +312,7 @@ def diagnose(
     sizes: Sizes | None = None,
     prior: ArrayLike | None = None,
     variance: float = 0.0,
+    labels: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """All of this room's questions about a process and events, as plain numbers and sentences.
 
@@ -332,6 +334,8 @@ def diagnose(
     prior, variance : float64 array, (N,), and float, optional
         What was known of each sequence's rate before its events were seen, and the variance of a gamma factor besides,
         for the predicted dispersion; `scale` and 0 where not given.
+    labels : sequence of str, (M,), optional
+        Names of the types in sentences; else their numbers.
 
     Returns
     -------
@@ -359,7 +363,7 @@ def diagnose(
         else None,
         "next_event": foresight.next_event(process, events, scale, train=train, measured=measured),
     }
-    found["sentences"] = _sentences(found, events)
+    found["sentences"] = _sentences(found, events, labels)
     return found
 
 
@@ -401,7 +405,7 @@ def _index(events: Events, scale: NDArray[np.float64], parts: int, counted: NDAr
     return float(np.mean((count[open_] - expected) ** 2 / expected))
 
 
-def _sentences(found: dict[str, Any], events: Events) -> list[str]:
+def _sentences(found: dict[str, Any], events: Events, labels: Sequence[str] | None) -> list[str]:
     """What a reader should know first."""
     said = []
     test = found["time_rescaling"]
@@ -415,9 +419,9 @@ def _sentences(found: dict[str, Any], events: Events) -> list[str]:
             f"neighbouring residuals are correlated ({test['serial']:.3g}, by chance at most "
             f"{test['serial_band']:.3g}): some dependence is left."
         )
-    bad = [str(row["type"]) for row in found["types"] if row["test"] is not None and row["test"]["alarm"]]
+    bad = [row["type"] for row in found["types"] if row["test"] is not None and row["test"]["alarm"]]
     if bad:
-        said.append(f"the residuals of types {', '.join(bad[:10])} alone raise an alarm.")
+        said.append(f"the residuals of types {named(bad[:NAMED], labels)} alone raise an alarm.")
     ties = int(np.sum((np.diff(events.times) == 0) & _same(events) & events.counted[1:]))
     if ties:
         said.append(

@@ -11,7 +11,7 @@ from tsynth.errors import UsageError
 from tsynth.generators.point_process.excitation.asked import Asked, Fit
 from tsynth.generators.point_process.excitation.checks import checked
 from tsynth.generators.point_process.excitation.histogram import bins_of, log_likelihood, merged
-from tsynth.generators.point_process.excitation.intensity import _Likelihood
+from tsynth.generators.point_process.excitation.intensity import Likelihood
 from tsynth.generators.point_process.excitation.likelihood import exposure
 from tsynth.generators.point_process.excitation.process import Baseline, Histogram, Process
 from tsynth.generators.point_process.excitation.search import joined
@@ -83,7 +83,7 @@ def fit(events: Events, asked: Asked, edges: NDArray[np.float64] | None = None, 
     return _Steps(checked(events, asked.types), asked, edges, least).fit()
 
 
-class _Steps(_Likelihood):
+class _Steps(Likelihood):
     """Events laid out for the loops, and the steps of the search.
 
     A point is one vector: rates by cell and type, heights by bin, exciting type and target, coefficients.
@@ -280,9 +280,7 @@ class _Steps(_Likelihood):
 
     def _say(self, process: Process, settled: bool) -> None:
         say = self.messages.append
-        silent = np.flatnonzero(self.count == 0)
-        if len(silent):
-            say(f"types never seen, so their rate is 0: {', '.join(map(str, silent[:10]))}")
+        self.messages += self.asked.never_seen(self.count)
         if process.radius >= 1:
             say(f"the spectral radius is {process.radius:.4g}: the process explodes when it is continued")
         if not settled:

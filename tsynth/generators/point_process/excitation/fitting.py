@@ -9,7 +9,7 @@ from tsynth.generators.point_process.excitation.checks import checked
 from tsynth.generators.point_process.excitation.search import Search
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -41,6 +41,7 @@ def fit(
     reference: float = 0.0,
     progress: Callable[[int, float], Any] | None = None,
     scale: NDArray[np.float64] | None = None,
+    labels: Sequence[str] | None = None,
 ) -> Fit:
     """Fit a Hawkes process by maximum likelihood.
 
@@ -84,6 +85,8 @@ def fit(
         Called with the number of a step and the log-likelihood.
     scale : float64 array, (N,), optional
         Multiplies the baseline of each sequence: what is known of its rate beside covariates.
+    labels : sequence of str, (M,), optional
+        Names of the types in messages; else their numbers.
 
     Raises
     ------
@@ -114,7 +117,7 @@ def fit(
     events = checked(events, types)
     asked = Asked(
         types, kernel, decay, decays, components, baseline, covariates, penalty, strength, groups, link, stable,
-        power, reference, progress, scale,
+        power, reference, progress, scale, labels,
     ).checked(events)  # fmt: skip
     if kernel in ("power_law", "etas"):
         from tsynth.generators.point_process.excitation import etas

@@ -227,12 +227,11 @@ def _answer(
         f"the compensator {integral:.8g} is integrated numerically, to {abs(finer - integral):.2g}; "
         f"the linear link has log-likelihood {linear.log_likelihood:.8g}"
     )
-    silent = np.flatnonzero(np.bincount(events.types, events.counted, minlength=problem.m) == 0)
-    if len(silent):
-        level = process.baseline.level.copy()
-        level[silent] = 0.0
+    seen = np.bincount(events.types, events.counted, minlength=problem.m)
+    if not seen.all():
+        level = np.where(seen > 0, process.baseline.level, 0.0)
         process = replace(process, baseline=replace(process.baseline, level=level))
-        messages.append(f"types never seen, so their rate is 0: {', '.join(map(str, silent[:10]))}")
+    messages += asked.never_seen(seen)
     errors = np.full(len(x), np.nan)
     free = np.flatnonzero(~held)
     if len(x) <= MOST:

@@ -11,7 +11,7 @@ from scipy.special import digamma, gammaln
 from tsynth.compiled.hawkes import omori as loops
 from tsynth.errors import UsageError
 from tsynth.generators.point_process.excitation.asked import Fit
-from tsynth.generators.point_process.excitation.intensity import SharedFactors, _Likelihood, _whole
+from tsynth.generators.point_process.excitation.intensity import Likelihood, SharedFactors, symmetric
 from tsynth.generators.point_process.excitation.process import Baseline, PowerLaw, Process
 from tsynth.generators.point_process.excitation.scoring import Box, Terms, maximise
 from tsynth.generators.point_process.excitation.starts import PART, head
@@ -33,7 +33,7 @@ LEAST, MOST = np.log(0.05), np.log(10.0)
 """Bounds of log p."""
 
 
-class Omori(_Likelihood):
+class Omori(Likelihood):
     """Events excite by ``theta ((s + c) / (tau + c))^-p``, exponentials of fixed decays (see `exponentials_of`).
 
     `theta` (M, B + M): baselines by cell, then what multiplies the law of each parent type: the kernel at a lag of
@@ -102,7 +102,7 @@ class Omori(_Likelihood):
         outer[:2] -= done[1:] @ size.sum(axis=0)
         outer[2] -= size.sum(axis=0) @ (mix[0] / self.decay @ (heavier - left[1]))
         outer[3:] -= self.by @ level.sum(axis=0)
-        return Terms(rows, score, _whole(info), outer, _whole(outer_info), cross)
+        return Terms(rows, score, symmetric(info), outer, symmetric(outer_info), cross)
 
 
 class OmoriSearch:
@@ -223,10 +223,7 @@ class OmoriSearch:
         process = self.process_of(found.theta, found.eta)
         rows = self._table(found, process)
         c = self.c
-        messages = []
-        silent = np.flatnonzero(self.inner.count == 0)
-        if len(silent):
-            messages.append(f"types never seen, so their rate is 0: {', '.join(map(str, silent[:10]))}")
+        messages = self.asked.never_seen(self.inner.count)
         at = found.eta[:2]
         if np.any(at <= self.box.outer_low[:2]) or np.any(at >= self.box.outer_high[:2]):
             messages.append("c or p went to the end of what these events can tell; it has no standard error")

@@ -369,10 +369,7 @@ class Search:
 
     def _say(self, found: Found, process: Process, common: NDArray[np.float64]) -> None:
         say = self.messages.append
-        silent = np.flatnonzero(self.inner.count == 0)
-        if len(silent):
-            names = ", ".join(map(str, silent[:10])) + (", ..." if len(silent) > 10 else "")
-            say(f"types never seen, so their rate is 0: {names}")
+        self.messages += self.asked.never_seen(self.inner.count)
         if len(self.places) > self.cells:
             say(
                 f"{len(self.places) - self.cells} cells of the baseline were never observed and take another's rate"

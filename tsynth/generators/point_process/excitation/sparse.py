@@ -388,10 +388,7 @@ def _answer(
         ]
     )
     estimates = np.concatenate([search.level.T.ravel(), lists.values[kept], search.decay, beta])
-    silent = np.flatnonzero(search.seen == 0)
-    if len(silent):
-        some = ", ".join(map(str, silent[:10])) + (", ..." if len(silent) > 10 else "")
-        messages.append(f"types never seen, so their rate is 0: {some}")
+    messages += search.asked.never_seen(search.seen)
     messages.append(f"{len(kept)} of {len(search.decay) * m * m} pairs excite; the others are 0")
     if process.radius >= 1:
         messages.append(
