@@ -20,6 +20,7 @@ from tsynth.data.sequences import Sequences, concat
 from tsynth.errors import (
     ArtifactError,
     DataError,
+    DataWarning,
     NotFitted,
     PrivacyWarning,
     TsynthError,
