@@ -158,7 +158,8 @@ class _Run:
             data = read_source(self.job.source, self.job.schema_)
         self.progress.done()
         whose = "entity" if data.n_entities == 1 else "entities"
-        self.progress.say(f"{data.n_rows:,} rows of {data.n_entities:,} {whose}, {len(data.schema)} columns")
+        rows = "1 row" if data.n_rows == 1 else f"{data.n_rows:,} rows"
+        self.progress.say(f"{rows} of {data.n_entities:,} {whose}, {len(data.schema)} columns")
         for note in data.notes:
             self.progress.say(note.message)
         check_asked(self.job.score.tasks, self.job.score.groups, data)

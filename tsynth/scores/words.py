@@ -11,7 +11,7 @@ from tsynth.data.clock import TICKS
 if TYPE_CHECKING:
     from tsynth.data.schema import Schema
 
-__all__ = ["date", "duration", "number", "place", "share", "texts", "time_unit"]
+__all__ = ["date", "duration", "number", "place", "share", "texts", "time_unit", "units"]
 
 _NAMES = {"ns": "nanosecond", "us": "microsecond", "ms": "millisecond", "s": "second", "min": "minute", "h": "hour",
           "d": "day", "w": "week", "month": "month", "quarter": "quarter", "year": "year", "step": "step"}  # fmt: skip
@@ -23,6 +23,11 @@ def time_unit(schema: Schema) -> str:
         return schema.time_unit
     unit = schema[schema.time].unit
     return unit if unit in _NAMES else "step"
+
+
+def units(unit: str) -> str:
+    """Its name for more than one: seconds, days, steps."""
+    return f"{_NAMES.get(unit, unit)}s"
 
 
 def number(value: float) -> str:

@@ -14,7 +14,7 @@ from tsynth.scores.parts import CELL
 from tsynth.scores.pictures import plain
 from tsynth.scores.ruler import Ruler, ruler
 from tsynth.scores.times import require_uneven
-from tsynth.scores.words import duration, number, time_unit
+from tsynth.scores.words import duration, number, time_unit, units
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -141,7 +141,7 @@ class CountingDistance(Score):
                     "x": plain(law.grid),
                     "real": plain(real),
                     "synthetic": plain(made),
-                    "x_label": f"time since the first row ({law.unit}s)",
+                    "x_label": f"time since the first row ({units(law.unit)})",
                     "y_label": "rows of an entity",
                 }
             ]

@@ -14,7 +14,7 @@ from tsynth.scores.pictures import plain
 from tsynth.scores.ruler import Ruler
 from tsynth.scores.times import between, irregular
 from tsynth.scores.weights import Counts
-from tsynth.scores.words import duration, number, time_unit
+from tsynth.scores.words import duration, number, time_unit, units
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,7 +99,7 @@ class Dispersion(PartsScore):
                     "x": [float(w) for w in part.extra["windows"]],
                     "real": plain(np.where(enough, real, np.nan)),
                     "synthetic": plain(made),
-                    "x_label": f"length of the window ({unit}s)",
+                    "x_label": f"length of the window ({units(unit)})",
                     "y_label": "variance / mean",
                     "log_x": True,
                     "caption": "1 is chance alone; more is bursts, less is an even clock.",
