@@ -462,7 +462,7 @@ def test_types_are_called_by_their_levels():
     )
     never = "what=a and other=y"
     assert told["type_names"] == ["what=a and other=x", never, "what=b and other=x", "what=b and other=y"]
-    assert f"types never seen, so no rate was learned of them: {never}" in told["sentences"]
+    assert f"types never seen, so no rate was learned of them: {never}." in told["sentences"]
     assert pair().diagnose()["type_names"] == ["a", "b"]
 
 

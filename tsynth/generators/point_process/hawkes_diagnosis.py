@@ -65,7 +65,7 @@ def told(
             said.append(
                 f"the fit had not converged after {fit['iterations']} steps; its errors may be wrong."
             )
-        said += [*fit["ties"], f"windows: {fit['window']}.", *fit["messages"]]
+        said += [f"{line}." for line in (*fit["ties"], f"windows: {fit['window']}", *fit["messages"])]
         found["parameters"] = {
             name: {"estimate": float(x), "error": None if np.isnan(e) else float(e)}
             for name, x, e in zip(fit["names"], fit["estimates"], fit["errors"], strict=False)

@@ -13,9 +13,9 @@ from tsynth.generators.point_process.covariates import Design
 from tsynth.generators.point_process.excitation.fitting import Fit, fit
 from tsynth.generators.point_process.excitation.process import Baseline, Exponentials, Process
 from tsynth.generators.point_process.excitation.seasons import seasonal
+from tsynth.generators.point_process.excitation.simulation import Sizes
 from tsynth.generators.point_process.frailty import expected_immigrants, fit_frail
 from tsynth.generators.point_process.hawkes_events import observed
-from tsynth.generators.point_process.hawkes_parameters import sizes_of
 from tsynth.generators.point_process.season_choice import choose_season
 
 if TYPE_CHECKING:
@@ -157,12 +157,12 @@ def learn_process(
     return Learned(
         process,
         {**_plain(made), "events": events.n_events, "sequences": events.n_sequences,
-         "ties": [f"{ties.sentence()}."] if ties.seen > 0 else [], "window": window.why},
+         "ties": [ties.sentence()] if ties.seen > 0 else [], "window": window.why},
         {**_frailty(variance, seen, rows, window), "share": share},
         {"ties": ties.to_state(), "batches": None if seen.batches is None else seen.batches.to_state()},
         {} if x is None else {"design": design.to_state(), "coefficients": made.coefficients},
         np.cumsum(np.bincount(_heads(events), minlength=types).astype(np.float64)),
-        {} if events.size is None else sizes_of(events.types, events.size, types, SIZES),
+        {} if events.size is None else dict(vars(Sizes.of(events.types, events.size, types, SIZES))),
         extras,
     )  # fmt: skip
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Kernel = Exponentials | PowerLaw | Histogram
 
-__all__ = ["check_process", "check_size", "process_from_state", "process_of", "process_to_state", "sizes_of"]
+__all__ = ["check_process", "check_size", "process_from_state", "process_of", "process_to_state"]
 
 _KERNELS: dict[str, type[Exponentials] | type[PowerLaw] | type[Histogram]] = {
     "exponentials": Exponentials,
@@ -174,27 +174,3 @@ def process_from_state(state: dict[str, Any]) -> Process:
     return Process(
         Baseline(**state["baseline"]), _KERNELS[state["kind"]](**state["kernel"]), str(state["link"])
     )
-
-
-def sizes_of(
-    types: NDArray[np.int64], size: NDArray[np.float64], count: int, most: int | None = None
-) -> dict[str, Any]:
-    """Sizes by type, sorted, as `Sizes` takes them; a type without any has those of all.
-
-    Parameters
-    ----------
-    types, size : arrays, (R,)
-    count : int
-        Number M of types; those beyond the types that are given are without any.
-    most : int, optional
-        Quantiles that stand for the sizes of a type with more of them.
-    """
-    groups = [_few(size[types == kind] if np.any(types == kind) else size, most) for kind in range(count)]
-    offsets = np.concatenate([[0], np.cumsum([len(group) for group in groups])]).astype(np.int64)
-    return {"offsets": offsets, "values": np.concatenate(groups)}
-
-
-def _few(size: NDArray[np.float64], most: int | None) -> NDArray[np.float64]:
-    if most is None or len(size) <= most:
-        return np.sort(size)
-    return np.asarray(np.quantile(size, (np.arange(most) + 0.5) / most))

@@ -35,7 +35,7 @@ def choose_season(
     calendar: bool,
     step: float,
 ) -> tuple[str, str]:
-    """The season that foretells events best, "constant" where none does; and why, in a sentence.
+    """The season that foretells events best, "constant" where none does; and why, in a clause.
 
     Parameters
     ----------
@@ -75,10 +75,10 @@ def choose_season(
     if gains[best] > LEAST_GAIN:
         return best, (
             f"baseline: {best}, because its shares foretell other periods better than a constant rate does (by "
-            f"{gains[best]:.2g} in log-likelihood an event)."
+            f"{gains[best]:.2g} in log-likelihood an event)"
         )
     asked = [name for name in gains if name != "constant"]
     return (
         "constant",
-        f"baseline: constant, because no season ({', '.join(asked)}) foretells events." if asked else "",
+        f"baseline: constant, because no season ({', '.join(asked)}) foretells events" if asked else "",
     )

@@ -17,7 +17,7 @@ from tsynth.errors import UsageError
 from tsynth.generators.point_process.coding import Coding
 from tsynth.generators.point_process.excitation.moments import sized
 from tsynth.generators.point_process.excitation.simulation import Sizes
-from tsynth.generators.point_process.hawkes_parameters import check_size, process_to_state, sizes_of
+from tsynth.generators.point_process.hawkes_parameters import check_size, process_to_state
 from tsynth.generators.point_process.jitter import Ties
 
 if TYPE_CHECKING:
@@ -192,8 +192,8 @@ def learned(
         raise UsageError(f"frailty is a variance of 0 or more, not {frailty!r}")
     encoder, coding = encoder_for(known, process.types, values, size)
     none = np.zeros(0 if values is None else len(values), np.int64)
-    drawn = {} if values is None else sizes_of(none, values, process.types)
-    whole = sized(process, Sizes(**drawn) if drawn else None)
+    drawn = None if values is None else Sizes.of(none, values, process.types)
+    whole = sized(process, drawn)
     rate = mean_rate(whole)
     if window is None:
         if not np.isfinite(rate) or rate <= 0:
@@ -220,5 +220,5 @@ def learned(
         "ties_": {"ties": Ties(False, encoder.time_step_, 0.0, 0.0, 0.0).to_state()},
         "covariates_": {},
         "opening_": np.ones(process.types),
-        "sizes_": drawn,
+        "sizes_": {} if drawn is None else dict(vars(drawn)),
     }

@@ -33,7 +33,6 @@ __all__ = [
     "diagnose",
     "dispersion",
     "residual_plot",
-    "sizes_of",
     "time_rescaling",
     "unit_gaps",
 ]
@@ -265,7 +264,8 @@ def dispersion(
     seen = _index(events, factor, parts, counted)
     history = None if counted.all() else events.keep(~counted)
     if process.kernel.power != 0 and sizes is None:
-        sizes = sizes_of(events, process.types)
+        assert events.size is not None
+        sizes = Sizes.of(events.types, events.size, process.types)
     times = int(np.clip(SPENT / max(events.n_events, 1), 39, max(draws, 39))) // 40 * 40 + 39
     times = times - 40 if times > max(draws, 39) else times
     values = np.empty(times)
@@ -291,14 +291,6 @@ def dispersion(
         "windows": n * parts,
         "draws": times,
     }
-
-
-def sizes_of(events: Events, types: int) -> Sizes:
-    """The sizes that were seen, by type; those of all events for a type that was not."""
-    assert events.size is not None
-    groups = [np.sort(events.size[events.types == m]) for m in range(types)]
-    groups = [g if len(g) else np.sort(events.size) for g in groups]
-    return Sizes(np.concatenate([[0], np.cumsum([len(g) for g in groups])]), np.concatenate(groups))
 
 
 def diagnose(
@@ -347,7 +339,8 @@ def diagnose(
     measured = measure(process, events, scale)
     gaps = unit_gaps(measured, events)
     if process.kernel.power != 0 and sizes is None:
-        sizes = sizes_of(events, process.types)
+        assert events.size is not None
+        sizes = Sizes.of(events.types, events.size, process.types)
     if errors is not None:
         errors = errors * mean_factors(process, sizes)
     drawn = process.link == "linear" or isinstance(process.kernel, Exponentials)

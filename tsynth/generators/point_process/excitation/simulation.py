@@ -40,6 +40,30 @@ class Sizes:
     offsets: NDArray[np.int64]
     values: NDArray[np.float64]
 
+    @classmethod
+    def of(
+        cls, kinds: NDArray[np.int64], size: NDArray[np.float64], types: int, most: int | None = None
+    ) -> Sizes:
+        """Sizes that events had, by type, sorted; a type without any has those of all.
+
+        Parameters
+        ----------
+        kinds, size : arrays, (R,)
+        types : int
+            Number M.
+        most : int, optional
+            Quantiles that stand for the sizes of a type with more of them.
+        """
+        groups = [_few(size[kinds == m] if np.any(kinds == m) else size, most) for m in range(types)]
+        offsets = np.concatenate([[0], np.cumsum([len(group) for group in groups])]).astype(np.int64)
+        return cls(offsets, np.concatenate(groups))
+
+
+def _few(size: NDArray[np.float64], most: int | None) -> NDArray[np.float64]:
+    if most is None or len(size) <= most:
+        return np.sort(size)
+    return np.asarray(np.quantile(size, (np.arange(most) + 0.5) / most))
+
 
 def simulate(
     process: Process,
