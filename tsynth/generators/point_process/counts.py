@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -12,7 +12,9 @@ from scipy.special import gammaincinv, gammaln, ndtr
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CountFit", "fit_counts", "frailty", "lively", "log_likelihood", "variance_of"]
+    from tsynth.data.streams import Streams
+
+__all__ = ["CountFit", "fit_counts", "frailty", "frailty_after", "lively", "log_likelihood", "variance_of"]
 
 LEAST, MOST = 1e-4, 50.0
 """Range of the frailty's variance; below `LEAST` there is none."""
@@ -158,6 +160,33 @@ def frailty(score: NDArray[np.float64], variance: float) -> NDArray[np.float64]:
         return np.ones(len(score))
     a = 1.0 / variance
     return np.maximum(gammaincinv(a, np.clip(ndtr(score), 1e-12, 1 - 1e-12)) / a, 1e-12)
+
+
+def frailty_after(
+    scale: NDArray[np.float64],
+    counts: NDArray[Any],
+    mean: NDArray[np.float64],
+    variance: float,
+    whose: NDArray[np.int64],
+    streams: Streams,
+) -> NDArray[np.float64]:
+    """The scale of each path times a draw of what is left of its entity's frailty once its counts are known, (K,).
+
+    Parameters
+    ----------
+    scale : float64 array, (K,)
+    counts, mean : arrays, (N,)
+        Of each entity: events, and how many were expected at frailty one.
+    variance : float
+    whose : int64 array, (K,)
+        Entity of each path.
+    streams : Streams
+        Of the paths.
+    """
+    if variance <= 0:
+        return scale
+    a = 1.0 / variance
+    return scale * streams.gamma((a + counts)[whose]) / (a + mean)[whose]
 
 
 def lively(counts: NDArray[np.float64], mean: NDArray[np.float64], variance: float) -> NDArray[np.float64]:

@@ -62,7 +62,7 @@ class Ties:
             return f"{share} ({chance}): simultaneous events are kept together as batches"
         return (
             f"{share} ({chance}): for learning, events are spread evenly inside one step of the clock "
-            f"({self.width:g} time units)"
+            f"({self.width:g} time unit{'' if self.width == 1 else 's'})"
         )
 
     def to_state(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tsynth.data.streams import Streams
 from tsynth.errors import DataError, UsageError
 from tsynth.generators.copula import Copula
 from tsynth.generators.point_process import jitter, onces
-from tsynth.generators.point_process.counts import frailty
+from tsynth.generators.point_process.counts import frailty, frailty_after
 from tsynth.generators.point_process.covariates import Design
 from tsynth.generators.point_process.event_generator import EventGenerator
 from tsynth.generators.point_process.excitation import seasons
@@ -244,10 +244,9 @@ class Poisson(EventGenerator):
         now = np.where(np.isfinite(now), now, window.span[1])
         flat = Streams(streams.seed, streams.path, np.arange(view.n_entities * paths))
         whose = np.repeat(np.arange(view.n_entities), paths)
-        scale, variance = by[whose], self.coefficients_["variance"]
-        if variance > 0:  # what is left of the frailty once the history's counts are known
-            a = 1.0 / variance
-            scale = scale * flat.purpose("frailty").gamma((a + seen.counts)[whose]) / (a + mean)[whose]
+        scale = frailty_after(
+            by[whose], seen.counts, mean, self.coefficients_["variance"], whose, flat.purpose("frailty")
+        )
         begin, end = (now + ties.step)[whose], now[whose] + horizon
         offsets, time, code = self._events(begin, end, scale, flat.purpose("events"), None)
         return self._rows_after(

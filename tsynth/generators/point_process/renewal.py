@@ -14,7 +14,7 @@ from tsynth.data.streams import Streams
 from tsynth.errors import DataError, UsageError
 from tsynth.generators.point_process import jitter, onces
 from tsynth.generators.point_process.coding import Coding
-from tsynth.generators.point_process.counts import frailty
+from tsynth.generators.point_process.counts import frailty, frailty_after
 from tsynth.generators.point_process.event_generator import EventGenerator
 from tsynth.generators.point_process.gaps import (
     FAMILIES,
@@ -302,10 +302,9 @@ class Renewal(EventGenerator):
         events = np.bincount(seen.entity[seen.ended], minlength=view.n_entities)
         flat = Streams(streams.seed, streams.path, np.arange(view.n_entities * paths))
         whose = np.repeat(np.arange(view.n_entities), paths)
-        pace, variance = np.ones(len(whose)), self.pace_["variance"]
-        if variance > 0:  # what is left of the frailty once the history is known
-            a = 1.0 / variance
-            pace = flat.purpose("frailty").gamma((a + events)[whose]) / (a + lived)[whose]
+        pace = frailty_after(
+            np.ones(len(whose)), events, lived, self.pace_["variance"], whose, flat.purpose("frailty")
+        )
         past = _past(view.offsets, code, coding.codes, self.order)[whose]
         last, silent = found.last[whose], np.maximum(now - found.last, 0.0)[whose]
         end = now[whose] + horizon
