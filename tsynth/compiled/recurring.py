@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from tsynth.compiled.jit import compiled
+from tsynth.compiled.jit import compiled, uncounted
 
 __all__ = ["COLUMNS", "MISSES", "SLACK", "grow_chains"]
 
@@ -39,7 +39,7 @@ def _alike(x, y, like):
     return abs(x - y) <= like * max(abs(x), abs(y))
 
 
-@compiled
+@uncounted
 def _nearest(day, amount, used, b, low, target, slack, last, like, other):
     """The unused row about `target` that fits best, and its log-odds; -1 where there is none.
 
@@ -72,7 +72,7 @@ def _nearest(day, amount, used, b, low, target, slack, last, like, other):
     return best, most
 
 
-@compiled
+@uncounted
 def _target(step, place, period, due, month_start, month_length):
     """Expected day: of month number `place` for monthly chains, else `place` periods after day `step`."""
     if period > 0:
@@ -80,7 +80,7 @@ def _target(step, place, period, due, month_start, month_length):
     return month_start[place] + min(due, month_length[place]) - 1
 
 
-@compiled
+@uncounted
 def _grow(day, amount, used, a, b, seed, place, due, period, month_start, month_length, like, rate, members):
     """Grow one chain from `seed` both ways into `members`, which is then in no order.
 
@@ -248,7 +248,7 @@ def grow_chains(groups, day, amount, periods, month_of, origin, month_start, mon
     return chain, notes[:count]
 
 
-@compiled
+@uncounted
 def _hypothesis(day, option, periods, month_of, origin, month_start, month_length):
     """Place, due day and period that a seed stands for under an option; place -1 where there is none.
 
