@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tsynth.compiled import features, layers, memory
+from tsynth.compiled import arrays, features, layers, memory
 from tsynth.compiled.jit import uncounted
 from tsynth.compiled.random import normal, uniform
 
@@ -17,7 +17,7 @@ N, LEVEL = memory.N, memory.LEVEL
 TRIES = 8
 """Times that a value is drawn which would take the total too low."""
 _number, _unplaced, _own = memory.number_of, memory.unplaced, features.own
-_assign, _pick, _exponentials = layers.assign, layers.pick, layers.exponentials
+_assign, _pick, _exponentials = arrays.assign, layers.pick, layers.exponentials
 
 
 class Nets(NamedTuple):

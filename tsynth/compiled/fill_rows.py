@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from tsynth.compiled import features, fields, layers, limits, memory
+from tsynth.compiled import arrays, features, fields, layers, limits, memory
 from tsynth.compiled.jit import compiled, uncounted
 from tsynth.compiled.random import start
 
@@ -26,37 +26,46 @@ UNLIKELY = 1e-12
 
 _forget, _remember, _day_of = memory.forget, memory.remember, memory.day_of
 _steady, _passing = features.steady, features.passing
-_add, _assign, _layer = layers.add, layers.assign, layers.layer
+_add, _layer = layers.add, layers.layer
+_assign, _assign_rows = arrays.assign, arrays.assign_rows
 _pick, _exponentials = layers.pick, layers.exponentials
 _allowed, _outs, _draw, _lines = limits.allowed, fields.outs, fields.draw, fields.lines
 N, LAST = memory.N, memory.LAST
 
 
-@compiled
+@uncounted
 def copy_memory(source, to):
     """What one memory holds, written into another."""
-    to.scalar[:] = source.scalar
-    to.times[:] = source.times
-    to.when[:] = source.when
-    to.dom[:] = source.dom
-    to.month[:] = source.month
-    to.regular[:] = source.regular
-    to.area[:] = source.area
-    to.choice[:] = source.choice
-    to.score[:] = source.score
-    to.before[:] = source.before
-    to.mean[:] = source.mean
-    to.known[:] = source.known
-    to.slot_choice[:] = source.slot_choice
-    to.slot_value[:] = source.slot_value
-    to.slot_score[:] = source.slot_score
-    to.slot_mean[:] = source.slot_mean
-    to.slot_known[:] = source.slot_known
-    to.value[:] = source.value
-    to.tally[:] = source.tally
-    to.since[:] = source.since
-    to.slot_level[:] = source.slot_level
-    to.slot_level_mean[:] = source.slot_level_mean
+    _assign(source.scalar, to.scalar)
+    _assign(source.times, to.times)
+    _assign(source.when, to.when)
+    _assign(source.dom, to.dom)
+    _assign(source.month, to.month)
+    _assign(source.regular, to.regular)
+    _assign(source.area, to.area)
+    _assign(source.choice, to.choice)
+    _assign(source.score, to.score)
+    _assign(source.before, to.before)
+    _assign(source.mean, to.mean)
+    _assign(source.known, to.known)
+    _assign_rows(source.slot_choice, to.slot_choice)
+    _assign_rows(source.slot_value, to.slot_value)
+    _assign_rows(source.slot_score, to.slot_score)
+    _assign_rows(source.slot_mean, to.slot_mean)
+    _assign_rows(source.slot_known, to.slot_known)
+    _assign(source.value, to.value)
+    _assign(source.tally, to.tally)
+    _assign(source.since, to.since)
+    _assign(source.slot_level, to.slot_level)
+    _assign(source.slot_level_mean, to.slot_level_mean)
+
+
+@uncounted
+def _alike(x, y):
+    alike = True
+    for j in range(len(x)):
+        alike = alike and x[j] == y[j]
+    return alike
 
 
 @uncounted
@@ -251,13 +260,17 @@ def fill(
                     _events(lay, nets, size, scratch)
                     _allowed(ew, m, lim, lay, t, before, counts[0], counts[1], counts[2], lay.day > 0)
                     if c == HOLE:
-                        ew[:codes][void] = 0.0
+                        for j in range(codes):
+                            if void[j]:
+                                ew[j] = 0.0
                     if np.sum(ew) <= 0:  # everything is forbidden: the network alone decides
                         _events(lay, nets, size, scratch)
-                    drawing[:] = ew
-                index[:size], x[:size] = bi[:size], bx[:size]
+                    _assign(ew, drawing)
+                _assign(bi[:size], index)
+                _assign(bx[:size], x)
                 for k in range(many):
-                    bi[:size], bx[:size] = index[:size], x[:size]  # rows after have written over them
+                    _assign(index[:size], bi)  # rows after have written over them
+                    _assign(x[:size], bx)
                     c = code[r] if code[r] >= 0 else _pick(drawing, rng)
                     _trunk(lay, nets, size, c, scratch)
                     likely[k] = _values(
@@ -271,8 +284,8 @@ def fill(
                     for j in range(k):
                         if (
                             tried[j] == c
-                            and np.all(tried_choice[j] == tried_choice[k])
-                            and np.all(tried_value[j] == tried_value[k])
+                            and _alike(tried_choice[j], tried_choice[k])
+                            and _alike(tried_value[j], tried_value[k])
                         ):
                             twin = j
                             break
@@ -293,8 +306,8 @@ def fill(
                     _exponentials(likely, likely)
                     k = _pick(likely, rng)
                 codes_out[r] = tried[k]
-                choices_out[r] = tried_choice[k]
-                values_out[r] = tried_value[k]
+                _assign(tried_choice[k], choices_out[r])
+                _assign(tried_value[k], values_out[r])
             c = codes_out[r]
             _remember(m, lay, t, c, choices_out[r], values_out[r])
             counts[:, c] += 1

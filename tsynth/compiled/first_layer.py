@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tsynth.compiled import features, memory
+from tsynth.compiled.arrays import assign
 from tsynth.compiled.jit import compiled, uncounted
-from tsynth.compiled.layers import add, assign, subtract
+from tsynth.compiled.layers import add, subtract
 
 __all__ = ["Sums", "after", "before", "begin", "make_sums", "stay", "then"]
 

@@ -15,8 +15,9 @@ import math
 
 import numpy as np
 
+from tsynth.compiled.arrays import grown
 from tsynth.compiled.jit import compiled
-from tsynth.compiled.markov import choose, context, grown
+from tsynth.compiled.markov import choose, context
 from tsynth.compiled.random import exponential, start, uniform
 
 __all__ = ["between", "gap_at", "height_at", "heights_of", "renewals", "timed"]

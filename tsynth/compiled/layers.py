@@ -6,17 +6,11 @@ import math
 
 import numpy as np
 
+from tsynth.compiled.arrays import assign
 from tsynth.compiled.jit import uncounted
 from tsynth.compiled.random import uniform
 
-__all__ = ["add", "assign", "exponentials", "layer", "pick", "subtract"]
-
-
-@uncounted
-def assign(values, out):
-    """Write `values` into as many places of `out`; a slice would be copied first."""
-    for j in range(len(values)):
-        out[j] = values[j]
+__all__ = ["add", "exponentials", "layer", "pick", "subtract"]
 
 
 @uncounted(fastmath={"contract"})

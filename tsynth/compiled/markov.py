@@ -14,6 +14,7 @@ import math
 
 import numpy as np
 
+from tsynth.compiled.arrays import grown
 from tsynth.compiled.jit import compiled, uncounted
 from tsynth.compiled.random import categorical, integer, start, uniform
 
@@ -214,14 +215,6 @@ def added(offsets, begin, gap):
             if r > offsets[i]:
                 time += gap[r]
             out[r] = time
-    return out
-
-
-@compiled
-def grown(array):
-    """The array with as much room again."""
-    out = np.empty(2 * len(array), array.dtype)
-    out[: len(array)] = array
     return out
 
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tsynth.compiled.arrays import grown
 from tsynth.compiled.jit import compiled, uncounted
-from tsynth.compiled.markov import grown
 from tsynth.compiled.random import categorical, exponential, start, uniform
 
 __all__ = [

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from tsynth.compiled.arrays import assign_rows
 from tsynth.compiled.jit import compiled, uncounted
 
 __all__ = ["COLUMNS", "MISSES", "SLACK", "grow_chains"]
@@ -231,7 +232,7 @@ def grow_chains(groups, day, amount, periods, month_of, origin, month_start, mon
                 continue
             if count == len(notes):
                 wider = np.empty((2 * count, COLUMNS), np.float64)
-                wider[:count] = notes
+                assign_rows(notes, wider)
                 notes = wider
             first = members[0]
             for j in range(size):

@@ -13,6 +13,7 @@ import numpy as np
 
 from tsynth.compiled import features as seen
 from tsynth.compiled import memory
+from tsynth.compiled.arrays import assign
 from tsynth.compiled.jit import compiled, uncounted
 from tsynth.compiled.random import open_uniform, start
 
@@ -27,7 +28,7 @@ def _room(array, needed):
     if needed <= len(array):
         return array
     grown = np.empty(max(needed, 2 * len(array)), array.dtype)
-    grown[: len(array)] = array
+    assign(array, grown)
     return grown
 
 

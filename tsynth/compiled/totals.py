@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tsynth.compiled.arrays import assign
 from tsynth.compiled.jit import compiled
 
 __all__ = ["adding_order", "running_maximum", "running_sum", "sign_votes"]
@@ -142,7 +143,7 @@ def adding_order(ties, opens, balance, change, slack, from_zero, tries):
                     depth += 1
                     if depth > longest:
                         longest = depth
-                        best[:depth] = chain[:depth]
+                        assign(chain[:depth], best)
                     at[depth] = 0
             for d in range(max(depth, 0)):
                 used[chain[d]] = False

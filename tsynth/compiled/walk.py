@@ -20,9 +20,10 @@ import math
 
 import numpy as np
 
+from tsynth.compiled.arrays import grown
 from tsynth.compiled.hours import delayed, later, waited
 from tsynth.compiled.jit import compiled, uncounted
-from tsynth.compiled.markov import TIMES, choose, context, gap_class, grown, weigh
+from tsynth.compiled.markov import TIMES, choose, context, gap_class, weigh
 from tsynth.compiled.random import start, uniform
 
 __all__ = [

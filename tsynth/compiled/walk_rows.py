@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tsynth.compiled import features, fields, first_layer, layers, limits, memory
+from tsynth.compiled import arrays, features, fields, first_layer, layers, limits, memory
 from tsynth.compiled.jit import compiled
 from tsynth.compiled.random import start
 
@@ -17,7 +17,8 @@ __all__ = ["walk"]
 N, LAST, HOURS = memory.N, memory.LAST, limits.HOURS
 _forget, _remember, _day_of = memory.forget, memory.remember, memory.day_of
 _lately, _moment, _of_slot = features.lately, features.moment, features.of_slot
-_assign, _layer, _pick, _exponentials = layers.assign, layers.layer, layers.pick, layers.exponentials
+_assign, _assign_rows, _grown = arrays.assign, arrays.assign_rows, arrays.grown
+_layer, _pick, _exponentials = layers.layer, layers.pick, layers.exponentials
 _make_sums, _begin, _before = first_layer.make_sums, first_layer.begin, first_layer.before
 _after, _stay, _then = first_layer.after, first_layer.stay, first_layer.then
 _allowed, _gap_in, _later, _field_of = limits.allowed, limits.gap_in, limits.later, fields.field_of
@@ -225,12 +226,12 @@ def walk(
                 _after(gaps, m, lay, slot, bi, bx, k)
             if n == size:
                 size *= 2
-                time, code = _longer(time, size), _longer(code, size)
+                time, code = _grown(time), _grown(code)
                 grown = np.empty((size, columns), np.int32)
-                grown[:n] = choices
+                _assign_rows(choices, grown)
                 choices = grown
                 wider = np.empty((size, columns))
-                wider[:n] = values
+                _assign_rows(values, wider)
                 values = wider
             time[n], code[n] = t, c
             for f in range(columns):
@@ -244,10 +245,3 @@ def walk(
                 r += 1
         offsets[i + 1] = n
     return offsets, time[:n], code[:n], choices[:n], values[:n]
-
-
-@compiled
-def _longer(array, size):
-    grown = np.empty(size, array.dtype)
-    grown[: len(array)] = array
-    return grown
