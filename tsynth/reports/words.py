@@ -128,4 +128,6 @@ def _em(character: str) -> float:
         return 1.0
     if character in "iljtfr.,:;'|! ":
         return 0.34
+    if character in "=<>+~&@%#mwMW":
+        return 0.88
     return 0.7 if character.isupper() else 0.57
