@@ -15,7 +15,7 @@ from tsynth.generators.point_process.markov_renewal import MarkovRenewal
 from tsynth.jobs.account import command
 from tsynth.jobs.choosing import choose
 from tsynth.jobs.demo import prepare
-from tsynth.jobs.job import GeneratorPart, Job, ScorePart
+from tsynth.jobs.job import GeneratorPart, Job, PrivacyPart, ScorePart
 from tsynth.jobs.run import run
 from tsynth.testing import WORLDS
 
@@ -65,6 +65,15 @@ def accounts():
 
 def chosen(data, **generator):
     return choose(GeneratorPart(**generator), data)
+
+
+@pytest.mark.usefixtures("stepwise")
+def test_noise_decides_which_generator_learns_privately(accounts):
+    found = {e: choose(GeneratorPart(), accounts, PrivacyPart.of(e, 1e-5)) for e in (1.0, 8.0)}
+    assert {e: one.generator.name for e, one in found.items()} == {1.0: "markov_renewal", 8.0: Stepwise.name}
+    assert found[1.0].reason.startswith("at an epsilon below 3")
+    named = choose(GeneratorPart(name=Stepwise.name), accounts, PrivacyPart.of(1.0, 1e-5))
+    assert named.generator.name == Stepwise.name
 
 
 @pytest.mark.usefixtures("stepwise")

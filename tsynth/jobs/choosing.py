@@ -20,6 +20,8 @@ __all__ = ["Choice", "choose"]
 
 ENDS = 3.0
 """Times the least time that is worth while, after which learning mostly ends by itself."""
+NOISY = 3.0
+"""Epsilon below which counts keep more than networks do: between 1 and 8, where it was measured."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,10 @@ def can_be_private(name: str) -> bool:
     return "private" in registry.find("generators", name)._parameter_names()
 
 
-def _ready_to_be_private(name: str) -> bool:
-    """Whether it can learn with differential privacy with what is installed."""
-    return can_be_private(name) and (not learns_by_steps(name) or nets.private_available())
+def _ready_to_be_private(name: str, epsilon: float) -> bool:
+    """Whether it can learn with differential privacy with what is installed, and does not drown in the noise."""
+    by_steps = learns_by_steps(name)
+    return can_be_private(name) and not (by_steps and (epsilon < NOISY or not nets.private_available()))
 
 
 def choose(wanted: GeneratorPart, train: Sequences, privacy: PrivacyPart | None = None) -> Choice:
@@ -84,13 +87,14 @@ def choose(wanted: GeneratorPart, train: Sequences, privacy: PrivacyPart | None 
         reason, advice = "it was asked for", ""
     else:
         found = recommend(train, wanted.minutes or MINUTES)
-        first = (
-            found[0]
-            if privacy is None
-            else next((r for r in found if _ready_to_be_private(r.name)), found[-1])
-        )
+        first, advice = found[0], found[0].advice
+        if privacy is not None:
+            ready = (r for r in found if _ready_to_be_private(r.name, privacy.epsilon))
+            first, advice = next(ready, found[-1]), ""
         generator = create(first.name, **first.parameters)
-        reason, advice = first.reason, first.advice if privacy is None else ""
+        reason = first.reason
+        if privacy is not None and privacy.epsilon < NOISY and learns_by_steps(found[0].name):
+            reason = f"at an epsilon below {NOISY:g} noised counts keep more than noised networks"
     if privacy is not None:
         if not can_be_private(generator.name):
             raise UsageError(
