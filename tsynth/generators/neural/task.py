@@ -28,6 +28,7 @@ EPOCHS = 4
 """Looks at each decision of a large table that are usual."""
 RATE = 3e-3
 DECAY = 0.02
+"""Weight decay that is usual."""
 LOOKS = 24
 """Times that the held-out entities are looked at, after the first quarter of the steps."""
 LOOKED = 32_768
@@ -75,6 +76,8 @@ class Task:
         Of (network, decisions) the mean loss, a scalar.
     train, held : int64 arrays
         Decisions that are learned from and those that are only looked at.
+    decay : float, optional
+        Weight decay, at least 0 (AdamW; Loshchilov, Hutter 2019).
     """
 
     def __init__(
@@ -84,8 +87,9 @@ class Task:
         loss: Callable[[nn.Module, NDArray[np.int64]], Tensor],
         train: NDArray[np.int64],
         held: NDArray[np.int64],
+        decay: float = DECAY,
     ) -> None:
-        self.name, self.net, self.loss, self.train = name, net, loss, train
+        self.name, self.net, self.loss, self.train, self.decay = name, net, loss, train, decay
         self.held = held[:: max(1, math.ceil(len(held) / LOOKED))]
         drop = net.drop
         assert isinstance(drop, Drop)
@@ -124,7 +128,7 @@ class Task:
         weights = [p for p in net.parameters() if p.ndim > 1]
         biases = [p for p in net.parameters() if p.ndim == 1]
         solver = torch.optim.AdamW(
-            [{"params": weights, "weight_decay": DECAY}, {"params": biases, "weight_decay": 0.0}],
+            [{"params": weights, "weight_decay": self.decay}, {"params": biases, "weight_decay": 0.0}],
             lr=RATE, betas=(0.9, 0.99), fused=True,
         )  # fmt: skip
         average = {name: p.detach().clone() for name, p in net.named_parameters()}

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tsynth.generators.neural.arrays import MIXTURES
 from tsynth.generators.neural.losses import field_asked, gap_losses
 from tsynth.generators.neural.networks import Fields, Layers, out_width
-from tsynth.generators.neural.task import Task
+from tsynth.generators.neural.task import DECAY, Task
 from tsynth.nets.sparse import CompressedRows
 from tsynth.nets.training import generator
 
@@ -24,7 +24,9 @@ __all__ = ["event_task", "field_task", "gap_task"]
 
 DROPOUT = 0.05
 MANY = 5_000
-"""Rows from which on the fields are learned to the end, from all entities: what was less sure of itself drifted."""
+"""Rows from which on the fields are learned to the end, from all entities: what stopped early drifted in the making."""
+DECAYED = 7_500
+"""Rows over weight decay of the fields, which is at most 1: few rows are else learned by heart, down to their noise."""
 
 
 def event_task(
@@ -111,7 +113,8 @@ def field_task(
     looked = np.zeros(len(code), np.bool_) if many_rows else held[told.entity]
     if many == 0:
         every, looked = every[:0], looked[:0]
-    return Task("fields", net, loss, every[~looked], every[looked])
+    decay = float(np.clip(DECAYED / max(len(code), 1), DECAY, 1.0))
+    return Task("fields", net, loss, every[~looked], every[looked], decay)
 
 
 def _first_of_slot(slot: NDArray[np.int64], entity: NDArray[np.int64]) -> NDArray[np.bool_]:
