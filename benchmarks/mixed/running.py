@@ -37,9 +37,9 @@ def run(
 
 def maker(
     generator: str, train: Sequences, *, minutes: float | None, steps: int | None,
-    parameters: dict[str, Any] | None, draws: int,
+    parameters: dict[str, Any] | None, draws: int, times: int = 0,
 ) -> dict[str, Any]:  # fmt: skip
-    """The draws, and how long they took."""
+    """The draws, and how long they took; of a fitted generator also ``larger``: `times` as many entities, if asked."""
     if generator == "real":
         return {"draws": [train]}
     if generator == "again":
@@ -57,7 +57,9 @@ def maker(
     found = [model.sample(train.n_entities, seed=k) for k in range(draws)]
     sample = time.perf_counter() - begun
     rows = sum(one.n_rows for one in found)
+    larger = {"larger": model.sample(times * train.n_entities, seed=draws)} if times else {}
     return {
+        **larger,
         "fit": fit,
         "sample": sample,
         "rows_a_second": [train.n_rows / fit, rows / sample],
