@@ -64,7 +64,8 @@ def split(
     held = held_rows(data, holdout, seed)
     if not held.any():
         raise UsageError(
-            "no sequence is long enough to be split by time", fix='use by="entity", or longer sequences'
+            "no sequence is long enough to keep its last rows apart to judge by",
+            fix="give longer sequences, or two entities or more",
         )
     return data.keep_rows(~held), data.keep_rows(held)
 

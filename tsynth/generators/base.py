@@ -150,7 +150,8 @@ class Generator(Stateful):
         if data.n_entities == 0 or data.n_rows == 0:
             raise DataError("there are no rows to learn from", fix="check the file and its filters")
         if data.n_entities == 1:
-            warnings.warn(f"{ALONE}; do not hand it out as private", PrivacyWarning, stacklevel=2)
+            alone = ALONE.replace("the source", "what is learned from")
+            warnings.warn(f"{alone}; do not hand it out as private", PrivacyWarning, stacklevel=2)
         found = (
             Constraints(rules.find(data, seed=seed))
             if data.schema.constraints is None
