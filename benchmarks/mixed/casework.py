@@ -25,11 +25,11 @@ def budget(minutes: float | None = None) -> float:
     return minutes if minutes is not None else float(os.environ.get("TSYNTH_MINUTES") or MINUTES)
 
 
-def drawn(table: str, generator: str, minutes: float, draws: int = 3) -> dict[str, Any]:
+def drawn(table: str, generator: str, minutes: float, draws: int = 3, **more: Any) -> dict[str, Any]:
     """`running.run` under the budget; what needs no fit has none."""
     if generator in ("real", "again"):
         return run(table, generator, draws=draws)
-    return run(table, generator, minutes=minutes, draws=draws)
+    return run(table, generator, minutes=minutes, draws=draws, **more)
 
 
 def entry(result: dict[str, Any]) -> dict[str, Any]:

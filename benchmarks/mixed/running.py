@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,6 +20,7 @@ from tsynth.data.sequences import Sequences
 def run(
     table: str, generator: str, *, minutes: float | None = None, steps: int | None = None, draws: int = 3,
     quick: bool = False, parameters: dict[str, Any] | None = None, seed: int = 0,
+    times: int = 0, ask: Callable[[Sequences, Sequences, Sequences], Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The draws of one generator on one table.
 
@@ -26,10 +28,15 @@ def run(
     -------
     dict
         ``table``, ``generator``, ``train`` (entities, rows), ``fit`` and ``sample`` (seconds), ``rows_a_second`` of
-        fit and sample, ``draws``: what `measure` found, one each.
+        fit and sample, ``draws``: what `measure` found, one each; where `ask` is given, ``larger``: its answer of
+        train, one sample of `times` as many entities, and holdout.
     """
     train, holdout = tables.split(table, seed)
-    made = maker(generator, train, minutes=minutes, steps=steps, parameters=parameters, draws=draws)
+    made = maker(
+        generator, train, minutes=minutes, steps=steps, parameters=parameters, draws=draws, times=times
+    )
+    if ask is not None:
+        made["larger"] = ask(train, made["larger"], holdout)
     found = [measure(train, one, holdout, table, quick=quick) for one in made.pop("draws")]
     rows = {"train": [train.n_entities, train.n_rows], "holdout": [holdout.n_entities, holdout.n_rows]}
     return {"table": table, "generator": generator, **rows, **made, "draws": found}

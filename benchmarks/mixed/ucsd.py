@@ -56,11 +56,13 @@ def rules(train: Sequences, synthetic: Sequences, holdout: Sequences) -> dict[st
     }
 
 
-def detector(train: Sequences, synthetic: Sequences, holdout: Sequences) -> dict[str, list[float]]:
+def detector(
+    train: Sequences, synthetic: Sequences, holdout: Sequences, times: int = 1
+) -> dict[str, list[float]]:
     """Average precision on held-out cards of a detector trained on [synthetic, real cards drawn again]; their ratio.
 
-    Five splits: each draws the cards of either side again and tests on the holdout; the interval of the mean ratio is
-    a Student interval over the splits.
+    Five splits: each draws the cards of either side again, `times` as many of the synthetic ones, and tests on the
+    holdout; the interval of the mean ratio is a Student interval over the splits.
     """
     x, _ = features.lagged(holdout, (LABEL,))
     y = _levels(holdout) == 1
@@ -71,7 +73,8 @@ def detector(train: Sequences, synthetic: Sequences, holdout: Sequences) -> dict
             holdout.entity_of_row, random.permutation(holdout.n_entities)[: holdout.n_entities * 4 // 5]
         )
         for side, data in enumerate((synthetic, train)):
-            drawn = data.take(np.sort(random.integers(data.n_entities, size=train.n_entities)))
+            size = train.n_entities * (times if side == 0 else 1)
+            drawn = data.take(np.sort(random.integers(data.n_entities, size=size)))
             values, _ = features.lagged(drawn, (LABEL,))
             model = boosted(values, (_levels(drawn) == 1).astype(int), seed=k)
             reached[k, side] = average_precision_score(y[tested], model.decision_function(x[tested]))
