@@ -65,6 +65,7 @@ def render_page(report: Report, context: Context) -> str:
             levels=sections.LEVELS,
             worst=sections.worst(report),
             look=look(report),
+            compared=_compared(report),
             sequences=drawn,
             plain=plain,
             sequences_say=say,
@@ -83,6 +84,13 @@ def render_page(report: Report, context: Context) -> str:
             version=clean((context.run.get("versions") or {}).get("tsynth", "")),
         )
     )
+
+
+def _compared(report: Report) -> str:
+    """How many of each side the pictures show, in a clause: fewer than were made where the held-out side is small."""
+    told = report.meta.get("compared", {}).get("entities")
+    what = "entities" if report.meta.get("unit", "entity") == "entity" else "blocks"
+    return f", {told:,} {what} of each" if told else ""
 
 
 def environment(plain: Callable[[Any], Any] | None = None) -> Environment:
