@@ -30,7 +30,6 @@ import numpy as np
 
 from tsynth.data import constraints as rules
 from tsynth.data.constraints import Constraints
-from tsynth.data.disclosure import ALONE
 from tsynth.data.encoding import Encoder
 from tsynth.data.privacy import Histogram, Ledger, Privacy
 from tsynth.data.sequences import Sequences, concat
@@ -150,8 +149,10 @@ class Generator(Stateful):
         if data.n_entities == 0 or data.n_rows == 0:
             raise DataError("there are no rows to learn from", fix="check the file and its filters")
         if data.n_entities == 1:
-            alone = ALONE.replace("the source", "what is learned from")
-            warnings.warn(f"{alone}; do not hand it out as private", PrivacyWarning, stacklevel=2)
+            alone = (
+                "only one entity is learned from, so nobody hides it: do not hand out what is made as private"
+            )
+            warnings.warn(alone, PrivacyWarning, stacklevel=2)
         found = (
             Constraints(rules.find(data, seed=seed))
             if data.schema.constraints is None
