@@ -18,6 +18,7 @@ from tsynth.errors import PrivacyWarning, ResourceError  # noqa: E402
 from tsynth.generators import checkpoints  # noqa: E402
 from tsynth.generators.neural.arrays import empty_memory  # noqa: E402
 from tsynth.generators.neural.once import draw_once  # noqa: E402
+from tsynth.generators.neural.tasks import field_decay  # noqa: E402
 from tsynth.testing import EXAMPLES  # noqa: E402
 
 STEPS = 30
@@ -329,3 +330,9 @@ def test_windows_that_end_soon_after_the_last_row_hold_all_rows():
     made = generator.sample(300, seed=2)
     span = made.time[made.offsets[1:] - 1] - made.time[made.offsets[:-1]]
     assert np.median(span) > 0.7 * np.median(time[:, -1] - time[:, 0])
+
+
+@pytest.mark.parametrize(("rows", "decay"), [(1, 1.0), (30_000, 0.25), (10_000_000, 0.02)])
+def test_fields_decay_the_more_the_fewer_rows_there_are(rows, decay):
+    """Without it they learn few rows by heart; see `DECAYED`."""
+    assert field_decay(rows) == decay

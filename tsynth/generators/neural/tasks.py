@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tsynth.generators.neural.decisions import Decisions
 
-__all__ = ["event_task", "field_task", "gap_task"]
+__all__ = ["event_task", "field_decay", "field_task", "gap_task"]
 
 DROPOUT = 0.05
 MANY = 5_000
@@ -113,8 +113,12 @@ def field_task(
     looked = np.zeros(len(code), np.bool_) if many_rows else held[told.entity]
     if many == 0:
         every, looked = every[:0], looked[:0]
-    decay = float(np.clip(DECAYED / max(len(code), 1), DECAY, 1.0))
-    return Task("fields", net, loss, every[~looked], every[looked], decay)
+    return Task("fields", net, loss, every[~looked], every[looked], field_decay(len(code)))
+
+
+def field_decay(rows: int) -> float:
+    """Weight decay of the fields by the number of rows they are learned from."""
+    return float(np.clip(DECAYED / max(rows, 1), DECAY, 1.0))
 
 
 def _first_of_slot(slot: NDArray[np.int64], entity: NDArray[np.int64]) -> NDArray[np.bool_]:
